@@ -1,0 +1,12 @@
+# Writes OUT: a header with one string constant per schema file in SCHEMAS.
+set(text "/* Generated from schemas/ by src/codec/embed_schemas.cmake. */\n")
+separate_arguments(SCHEMAS)
+foreach(file IN LISTS SCHEMAS)
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} body)
+  string(REPLACE "\\" "\\\\" body "${body}")
+  string(REPLACE "\"" "\\\"" body "${body}")
+  string(REPLACE "\n" "\\n\"\n  \"" body "${body}")
+  string(APPEND text "static const char eddy_schema_${name}[] __attribute__((unused)) =\n  \"${body}\";\n")
+endforeach()
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,44 @@
+/* The trainer: merges the contributions of all partitions into versioned models (ALGORITHMS 3.2-3.5, DESIGN section 7).
+ *
+ * Deterministic: the same deltas in the same order give the same models, bit for bit. One owner at a time; not thread-safe
+ * (trainer/thread.h runs one on a thread of its own).
+ */
+#ifndef EDDY_TRAINER_TRAINER_H
+#define EDDY_TRAINER_TRAINER_H
+
+#include "eddy/effect.h"
+#include "eddy/model.h"
+
+struct eddy_trainer;
+
+struct eddy_trainer_options {
+  const struct eddy_spec *spec;   /* for the features' names, half-life groups and dimensions; must outlive the trainer */
+  uint16_t clusters;              /* k, default 16 */
+  int64_t half_life_ms;           /* of the centroids, default 7 d; the moments' is 4 x */
+  uint32_t epoch_contributions;   /* a version per this many, default 2000 */
+  uint32_t buffer_min;            /* distinct users before the first model; default max(4096, 64 k), lower for small worlds */
+  int64_t buffer_wait_ms;         /* event time after which fewer distinct users (>= 4 k) will do; default 1 d */
+  uint64_t seed;
+};
+
+void eddy_trainer_options_default(struct eddy_trainer_options *options, const struct eddy_spec *spec);
+int eddy_trainer_new(struct eddy_trainer **trainer, const struct eddy_trainer_options *options);
+void eddy_trainer_free(struct eddy_trainer *trainer);
+
+/* Takes in one delta of topic model-delta at (partition, offset); a delta at an offset that is already included is ignored.
+ * Pass offset = -1 without a topic (replay). 0, EDDY_E_NOMEM, EDDY_E_INVALID (dimensions, not finite: ignored, counted). */
+int eddy_trainer_add(struct eddy_trainer *trainer, const struct eddy_model_delta *delta, uint32_t partition, int64_t offset);
+
+/* If an epoch is complete: updates (or, the first time, seeds) the centroids and returns 1; `record` then views the new version
+ * until the next call. 0 if there is nothing to do yet, or EDDY_E_NOMEM. */
+int eddy_trainer_step(struct eddy_trainer *trainer, struct eddy_model_record *record);
+
+/* Continues from a published version: positions, moments, masses, next id. Deltas are then to be read again from each
+ * position's sample_from (they refill the sample and change nothing else until `included`). 0, EDDY_E_INVALID if the features
+ * differ, EDDY_E_NOMEM. */
+int eddy_trainer_resume(struct eddy_trainer *trainer, const struct eddy_model_record *record);
+
+/* A human name for each segment, from its strongest features: "high spend_30d, low opens_7d"; unique within the model. */
+void eddy_segment_name(const struct eddy_spec *spec, const struct eddy_model_parts *parts, uint16_t slot, char *name, size_t size);
+
+#endif
