@@ -1,0 +1,35 @@
+/* Avro object container files (Avro specification 1.11, "Object Container Files"; codecs null and deflate): read events from
+ * one, write events to one. Reading is bounds-checked; blocks are at most 64 MiB.
+ */
+#ifndef EDDY_CODEC_CONTAINER_H
+#define EDDY_CODEC_CONTAINER_H
+
+#include <stdio.h>
+
+#include "codec/event_room.h"
+
+struct eddy_container_reader;
+/* Takes over nothing: the file stays the caller's. 0, or -1 with a sentence in `why`. */
+int eddy_container_open(struct eddy_container_reader **reader, FILE *file, char *why, size_t why_size);
+void eddy_container_close(struct eddy_container_reader *reader);
+/* Next event: 1, 0 at the end, a negative code of event_error.h for a bad record (reading goes on with the next block only if
+ * the framing is intact), -1 with `why` if the file is broken. Views stay valid until the room is cleared *and* the next block
+ * is read: copy or fold at once. */
+int eddy_container_next(struct eddy_container_reader *reader, struct eddy_event_room *room, struct eddy_event *event, char *why,
+                        size_t why_size);
+
+/* Appends the Avro body of an event under the built-in event.avsc (no framing). 0 or EDDY_E_NOMEM. */
+struct eddy_buffer;
+int eddy_event_encode(const struct eddy_event *event, struct eddy_buffer *buffer);
+/* The same as one line of JSON: the flat record, absent fields left out. */
+int eddy_event_to_json(const struct eddy_event *event, struct eddy_buffer *buffer);
+/* Single-object header (10 bytes) of the built-in event.avsc. */
+void eddy_event_header(uint8_t header[10]);
+
+struct eddy_container_writer;
+int eddy_container_create(struct eddy_container_writer **writer, FILE *file, uint64_t seed);
+int eddy_container_append(struct eddy_container_writer *writer, const struct eddy_event *event);
+/* Writes what is left; 0 or -1 (errno). Frees the writer. */
+int eddy_container_finish(struct eddy_container_writer *writer);
+
+#endif
