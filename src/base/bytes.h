@@ -8,9 +8,17 @@
 
 #include "eddy/types.h"
 
+/* Little-endian loads from any address; compilers make one instruction of them. */
+static inline uint32_t eddy_load_u32(const uint8_t *at) {
+  return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+static inline uint64_t eddy_load_u64(const uint8_t *at) {
+  return (uint64_t)eddy_load_u32(at) | (uint64_t)eddy_load_u32(at + 4) << 32;
+}
+
 struct eddy_writer {
   uint8_t *at, *end, *begin;
-  bool overflow; /* something did not fit; nothing was written past end */
+  bool overflow; /* something did not fit: it and everything after it was left out */
 };
 void eddy_writer_init(struct eddy_writer *writer, void *buffer, size_t capacity);
 size_t eddy_writer_size(const struct eddy_writer *writer);
@@ -37,7 +45,7 @@ uint32_t eddy_read_u32(struct eddy_reader *reader);
 uint64_t eddy_read_u64(struct eddy_reader *reader);
 float eddy_read_f32(struct eddy_reader *reader);
 double eddy_read_f64(struct eddy_reader *reader);
-int64_t eddy_read_varint(struct eddy_reader *reader); /* fails on more than 10 bytes or more than 64 bits */
+int64_t eddy_read_varint(struct eddy_reader *reader); /* fails on more than 10 bytes or more than 64 bits; overlong forms pass */
 struct eddy_str eddy_read_string(struct eddy_reader *reader); /* view; absent on failure */
 
 #endif
