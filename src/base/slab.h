@@ -1,7 +1,12 @@
-/* A slab of equal records addressed by u32 slots: records never move, slots are reused in a canonical order (lowest free
- * slot first is not needed; last freed first is, and the free list is part of a snapshot).
+/* A slab of equal records addressed by u32 slots. Records never move. Freed slots are reused last freed first; otherwise the
+ * lowest slot never used comes next. The order is a function of the calls alone.
  *
- * Records live in chunks of 1 MiB, zeroed when allocated anew. Allocation may fail (ceiling); it has then changed nothing.
+ * Records live in chunks of at most 1 MiB (a power of two of records each), aligned to 64 bytes: a record whose size is a
+ * multiple of 64 starts on a cache line. A freed record is zero behind the 4 bytes of its link. Allocation may fail (ceiling);
+ * it has then changed nothing. All O(1). One thread.
+ *
+ * To rebuild a slab with the same future order (snapshots): new `used` records, then free the free ones starting with the
+ * last of the free list.
  */
 #ifndef EDDY_BASE_SLAB_H
 #define EDDY_BASE_SLAB_H
@@ -20,8 +25,9 @@ struct eddy_slab {
   uint32_t free_head; /* list through the first 4 bytes of freed records, EDDY_SLOT_NONE at the end */
 };
 
+/* record_size in 1..1 MiB. */
 void eddy_slab_init(struct eddy_slab *slab, const struct eddy_allocator *allocator, uint32_t record_size);
-void eddy_slab_fini(struct eddy_slab *slab);
+void eddy_slab_fini(struct eddy_slab *slab); /* leaves it empty and usable; zeroed memory is fine, too */
 /* A zeroed record; EDDY_SLOT_NONE if memory is short. */
 uint32_t eddy_slab_new(struct eddy_slab *slab);
 void eddy_slab_free(struct eddy_slab *slab, uint32_t slot);
