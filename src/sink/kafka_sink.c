@@ -1,0 +1,239 @@
+#include "sink/kafka_sink.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+struct eddy_kafka_sink {
+  rd_kafka_t *client;
+  rd_kafka_topic_t *topics[EDDY_SINK_TOPICS_MAX];
+  size_t topic_count;
+  enum eddy_txn_state state;
+  const struct eddy_logger *logger;
+  char why[512];
+};
+
+#define BIT(state) (1u << (state))
+static const unsigned legal_next[] = {
+    [EDDY_TXN_CLOSED] = BIT(EDDY_TXN_READY) | BIT(EDDY_TXN_LOST),
+    [EDDY_TXN_READY] = BIT(EDDY_TXN_OPEN) | BIT(EDDY_TXN_DOOMED) | BIT(EDDY_TXN_LOST),
+    [EDDY_TXN_OPEN] = BIT(EDDY_TXN_READY) | BIT(EDDY_TXN_DOOMED) | BIT(EDDY_TXN_LOST),
+    [EDDY_TXN_DOOMED] = BIT(EDDY_TXN_READY) | BIT(EDDY_TXN_LOST),
+    [EDDY_TXN_LOST] = 0,
+};
+
+const char *eddy_txn_state_name(enum eddy_txn_state state) {
+  static const char *const names[] = {"closed", "ready", "open", "doomed", "lost"};
+  return names[state];
+}
+
+static void set_state(struct eddy_kafka_sink *sink, enum eddy_txn_state next) {
+  if (sink->state == next) return;
+  EDDY_ASSERT(legal_next[sink->state] & BIT(next));
+  eddy_log(sink->logger, EDDY_LOG_DEBUG, "transaction", "from=%s to=%s", eddy_txn_state_name(sink->state),
+           eddy_txn_state_name(next));
+  sink->state = next;
+}
+
+static void prefer(rd_kafka_conf_t *conf, const char *name, const char *value) {
+  char why[256];
+  rd_kafka_conf_set(conf, name, value, why, sizeof(why));
+}
+
+void eddy_kafka_sink_prefer(rd_kafka_conf_t *conf) {
+  prefer(conf, "transaction.timeout.ms", "10000");
+  prefer(conf, "linger.ms", "5");
+  prefer(conf, "retry.backoff.ms", "5"); /* the default 100 makes every send_offsets take 105 ms */
+  prefer(conf, "reconnect.backoff.ms", "50");
+  prefer(conf, "reconnect.backoff.max.ms", "1000");
+  prefer(conf, "queue.buffering.max.messages", "200000");
+  prefer(conf, "message.max.bytes", "16777216");
+  prefer(conf, "socket.nagle.disable", "true");
+  prefer(conf, "socket.keepalive.enable", "true");
+}
+
+static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
+  const struct eddy_kafka_sink *sink = rd_kafka_opaque(client);
+  eddy_log(sink->logger, level <= 4 ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "kafka producer", "facility=%s text=\"%s\"", facility, text);
+}
+
+static void on_error(rd_kafka_t *client, int error, const char *reason, void *opaque) {
+  (void)client;
+  const struct eddy_kafka_sink *sink = opaque;
+  eddy_log(sink->logger, EDDY_LOG_DEBUG, "kafka producer error", "error=%s reason=\"%s\"",
+           rd_kafka_err2name((rd_kafka_resp_err_t)error), reason);
+}
+
+static int open_topics(struct eddy_kafka_sink *sink, const struct eddy_kafka_sink_options *options, char *why, size_t why_size) {
+  for (size_t i = 0; i < options->topic_count; i++) {
+    sink->topics[i] = rd_kafka_topic_new(sink->client, options->topics[i], NULL);
+    if (!sink->topics[i]) {
+      snprintf(why, why_size, "topic %s: %s", options->topics[i], rd_kafka_err2str(rd_kafka_last_error()));
+      return -1;
+    }
+    sink->topic_count = i + 1;
+  }
+  return 0;
+}
+
+int eddy_kafka_sink_open(struct eddy_kafka_sink **out, const struct eddy_kafka_sink_options *options, char *why, size_t why_size) {
+  EDDY_ASSERT(options->topic_count <= EDDY_SINK_TOPICS_MAX);
+  struct eddy_kafka_sink *sink = calloc(1, sizeof(*sink));
+  if (!sink) {
+    snprintf(why, why_size, "out of memory");
+    rd_kafka_conf_destroy(options->conf);
+    return -1;
+  }
+  sink->logger = options->logger;
+  rd_kafka_conf_set_opaque(options->conf, sink);
+  rd_kafka_conf_set_log_cb(options->conf, on_log);
+  rd_kafka_conf_set_error_cb(options->conf, on_error);
+  sink->client = rd_kafka_new(RD_KAFKA_PRODUCER, options->conf, why, why_size);
+  if (!sink->client) rd_kafka_conf_destroy(options->conf);
+  if (!sink->client || open_topics(sink, options, why, why_size) != 0) {
+    eddy_kafka_sink_close(sink);
+    return -1;
+  }
+  *out = sink;
+  return 0;
+}
+
+void eddy_kafka_sink_close(struct eddy_kafka_sink *sink) {
+  if (!sink) return;
+  if (sink->client) rd_kafka_purge(sink->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  for (size_t i = 0; i < sink->topic_count; i++) rd_kafka_topic_destroy(sink->topics[i]);
+  if (sink->client) rd_kafka_destroy(sink->client);
+  free(sink);
+}
+
+static bool is_fencing(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR__FENCED || error == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+         error == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+static bool is_fenced(struct eddy_kafka_sink *sink, rd_kafka_resp_err_t error) {
+  char text[8];
+  return is_fencing(error) || is_fencing(rd_kafka_fatal_error(sink->client, text, sizeof(text)));
+}
+
+/* Judges an error in the one right order: fatal, to be aborted, to be tried again; anything else is fatal. Frees it. */
+static enum eddy_txn_result judge(struct eddy_kafka_sink *sink, const char *what, rd_kafka_error_t *error) {
+  if (!error) return EDDY_TXN_DONE;
+  rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+  snprintf(sink->why, sizeof(sink->why), "%s: %s", what, rd_kafka_error_string(error));
+  bool fatal = rd_kafka_error_is_fatal(error) != 0;
+  bool doomed = rd_kafka_error_txn_requires_abort(error) != 0;
+  bool retriable = rd_kafka_error_is_retriable(error) != 0;
+  rd_kafka_error_destroy(error);
+  eddy_log(sink->logger, EDDY_LOG_DEBUG, "transaction error", "error=%s fatal=%d abort=%d retry=%d why=\"%s\"",
+           rd_kafka_err2name(code), fatal, doomed, retriable, sink->why);
+  if (!fatal && doomed) {
+    if (sink->state == EDDY_TXN_CLOSED) return EDDY_TXN_RENEW;
+    set_state(sink, EDDY_TXN_DOOMED);
+    return EDDY_TXN_ABORT;
+  }
+  if (!fatal && retriable) return EDDY_TXN_RETRY;
+  set_state(sink, EDDY_TXN_LOST);
+  return is_fenced(sink, code) ? EDDY_TXN_FENCED : EDDY_TXN_RENEW;
+}
+
+/* A transaction may stall for ever if a record goes to a topic whose partitions are not known yet. */
+static bool topics_known(struct eddy_kafka_sink *sink, int timeout_ms) {
+  for (size_t i = 0; i < sink->topic_count; i++) {
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t error = rd_kafka_metadata(sink->client, 0, sink->topics[i], &metadata, timeout_ms);
+    if (!error && metadata->topic_cnt == 1) error = metadata->topics[0].err;
+    if (metadata) rd_kafka_metadata_destroy(metadata);
+    if (error) {
+      snprintf(sink->why, sizeof(sink->why), "topic %s: %s", rd_kafka_topic_name(sink->topics[i]), rd_kafka_err2str(error));
+      return false;
+    }
+  }
+  return true;
+}
+
+enum eddy_txn_result eddy_kafka_sink_init(struct eddy_kafka_sink *sink, int timeout_ms) {
+  EDDY_ASSERT(sink->state == EDDY_TXN_CLOSED);
+  enum eddy_txn_result result = judge(sink, "init_transactions", rd_kafka_init_transactions(sink->client, timeout_ms));
+  if (result != EDDY_TXN_DONE) return result;
+  if (!topics_known(sink, timeout_ms)) return EDDY_TXN_RETRY;
+  set_state(sink, EDDY_TXN_READY);
+  return EDDY_TXN_DONE;
+}
+
+enum eddy_txn_result eddy_kafka_sink_begin(struct eddy_kafka_sink *sink) {
+  EDDY_ASSERT(sink->state == EDDY_TXN_READY);
+  enum eddy_txn_result result = judge(sink, "begin", rd_kafka_begin_transaction(sink->client));
+  if (result == EDDY_TXN_DONE) set_state(sink, EDDY_TXN_OPEN);
+  return result;
+}
+
+static rd_kafka_error_t *offer(struct eddy_kafka_sink *sink, const struct eddy_kafka_record *record, rd_kafka_headers_t *headers) {
+  const rd_kafka_vu_t fields[] = {
+      {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = sink->topics[record->topic]},
+      {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
+      {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {.ptr = (void *)(uintptr_t)record->key, .size = record->key_size}},
+      {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {.ptr = (void *)(uintptr_t)record->value, .size = record->value_size}},
+      {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+  };
+  return rd_kafka_produceva(sink->client, fields, headers ? 5 : 4);
+}
+
+enum eddy_txn_result eddy_kafka_sink_produce(struct eddy_kafka_sink *sink, const struct eddy_kafka_record *record) {
+  if (sink->state != EDDY_TXN_OPEN) return EDDY_TXN_ABORT;
+  rd_kafka_headers_t *headers = record->headers ? rd_kafka_headers_copy(record->headers) : NULL;
+  for (;;) {
+    rd_kafka_error_t *error = offer(sink, record, headers);
+    if (!error) return EDDY_TXN_DONE;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+      rd_kafka_error_destroy(error);
+      rd_kafka_poll(sink->client, 1);
+      continue;
+    }
+    if (headers) rd_kafka_headers_destroy(headers);
+    /* _STATE: an error arose in the background. Whatever it is, the abort or commit that follows will say. */
+    snprintf(sink->why, sizeof(sink->why), "produce to %s: %s", rd_kafka_topic_name(sink->topics[record->topic]),
+             rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    bool fenced = is_fenced(sink, code), fatal = code == RD_KAFKA_RESP_ERR__FATAL || fenced;
+    set_state(sink, fatal ? EDDY_TXN_LOST : EDDY_TXN_DOOMED);
+    return fenced ? EDDY_TXN_FENCED : fatal ? EDDY_TXN_RENEW : EDDY_TXN_ABORT;
+  }
+}
+
+enum eddy_txn_result eddy_kafka_sink_send_offsets(struct eddy_kafka_sink *sink, const rd_kafka_topic_partition_list_t *offsets,
+                                                  const rd_kafka_consumer_group_metadata_t *group, int timeout_ms) {
+  if (sink->state != EDDY_TXN_OPEN) return EDDY_TXN_ABORT;
+  return judge(sink, "send_offsets", rd_kafka_send_offsets_to_transaction(sink->client, offsets, group, timeout_ms));
+}
+
+enum eddy_txn_result eddy_kafka_sink_commit(struct eddy_kafka_sink *sink) {
+  if (sink->state != EDDY_TXN_OPEN) return EDDY_TXN_ABORT;
+  enum eddy_txn_result result = judge(sink, "commit", rd_kafka_commit_transaction(sink->client, -1));
+  if (result == EDDY_TXN_DONE) set_state(sink, EDDY_TXN_READY);
+  if (result == EDDY_TXN_RETRY) {
+    /* The time that a transaction may last is over and nobody has answered: it may have been committed. */
+    set_state(sink, EDDY_TXN_LOST);
+    return EDDY_TXN_RENEW;
+  }
+  return result;
+}
+
+enum eddy_txn_result eddy_kafka_sink_abort(struct eddy_kafka_sink *sink) {
+  if (sink->state == EDDY_TXN_READY) return EDDY_TXN_DONE;
+  if (sink->state == EDDY_TXN_LOST || sink->state == EDDY_TXN_CLOSED) return EDDY_TXN_RENEW;
+  enum eddy_txn_result result = judge(sink, "abort", rd_kafka_abort_transaction(sink->client, -1));
+  if (result == EDDY_TXN_DONE) set_state(sink, EDDY_TXN_READY);
+  if (result == EDDY_TXN_RETRY || result == EDDY_TXN_ABORT) {
+    set_state(sink, EDDY_TXN_LOST);
+    return EDDY_TXN_RENEW;
+  }
+  return result;
+}
+
+enum eddy_txn_state eddy_kafka_sink_state(const struct eddy_kafka_sink *sink) { return sink->state; }
+const char *eddy_kafka_sink_why(const struct eddy_kafka_sink *sink) { return sink->why; }
+void eddy_kafka_sink_poll(struct eddy_kafka_sink *sink) { rd_kafka_poll(sink->client, 0); }

@@ -1,0 +1,244 @@
+#include "source/kafka_source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  PREFETCH_MESSAGES = 100000, /* more than a commit interval's worth; with it at most 64 MB wait in memory */
+  PREFETCH_LOW = PREFETCH_MESSAGES / 2,
+  CALL_TIMEOUT_MS = 5000,
+};
+
+struct eddy_kafka_source {
+  rd_kafka_t *client;
+  rd_kafka_queue_t *queue;
+  char *topic;
+  struct eddy_kafka_source_handler handler;
+  const struct eddy_logger *logger;
+  int32_t nudge_partition; /* any assigned partition, -1 if none */
+  bool nudged;             /* since the queue was last above the low mark */
+};
+
+/* A name that this version of librdkafka does not know is left out: these are wishes. */
+static void prefer(rd_kafka_conf_t *conf, const char *name, const char *value) {
+  char why[256];
+  rd_kafka_conf_set(conf, name, value, why, sizeof(why));
+}
+
+void eddy_kafka_source_prefer(rd_kafka_conf_t *conf) {
+  char messages[16];
+  snprintf(messages, sizeof(messages), "%d", PREFETCH_MESSAGES);
+  prefer(conf, "queued.min.messages", messages);
+  prefer(conf, "queued.max.messages.kbytes", "65536");
+  prefer(conf, "fetch.queue.backoff.ms", "10"); /* from 2.2.0 on */
+  prefer(conf, "fetch.wait.max.ms", "100");
+  prefer(conf, "fetch.error.backoff.ms", "50");
+  prefer(conf, "reconnect.backoff.ms", "50");
+  prefer(conf, "reconnect.backoff.max.ms", "1000");
+  prefer(conf, "socket.nagle.disable", "true");
+  prefer(conf, "socket.keepalive.enable", "true");
+  prefer(conf, "check.crcs", "false");
+}
+
+/* What the protocol rests on; not for the operator to change. */
+static int require(rd_kafka_conf_t *conf, char *why, size_t why_size) {
+  static const char *const settings[][2] = {
+      {"enable.auto.commit", "false"},       {"enable.auto.offset.store", "false"},
+      {"isolation.level", "read_committed"}, {"enable.partition.eof", "true"},
+      {"auto.offset.reset", "error"},        {"partition.assignment.strategy", "cooperative-sticky"},
+      {"allow.auto.create.topics", "false"},
+  };
+  for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
+    if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, why_size) != RD_KAFKA_CONF_OK) return -1;
+  }
+  return 0;
+}
+
+static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
+  const struct eddy_kafka_source *source = rd_kafka_opaque(client);
+  eddy_log(source->logger, level <= 4 ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "kafka consumer", "facility=%s text=\"%s\"", facility,
+           text);
+}
+
+static void on_error(rd_kafka_t *client, int error, const char *reason, void *opaque) {
+  struct eddy_kafka_source *source = opaque;
+  if (error == RD_KAFKA_RESP_ERR__FATAL) {
+    char text[512] = "";
+    rd_kafka_resp_err_t cause = rd_kafka_fatal_error(client, text, sizeof(text));
+    source->handler.fatal(source->handler.ctx, cause, text);
+    return;
+  }
+  eddy_log(source->logger, EDDY_LOG_DEBUG, "kafka consumer error", "error=%s reason=\"%s\"",
+           rd_kafka_err2name((rd_kafka_resp_err_t)error), reason);
+  source->handler.unreachable(source->handler.ctx);
+}
+
+static void log_failure(const struct eddy_kafka_source *source, const char *what, rd_kafka_error_t *error) {
+  if (!error) return;
+  eddy_log(source->logger, EDDY_LOG_WARN, what, "error=\"%s\"", rd_kafka_error_string(error));
+  rd_kafka_error_destroy(error);
+}
+
+static void gain(struct eddy_kafka_source *source, rd_kafka_topic_partition_list_t *partitions) {
+  if (source->handler.assigned(source->handler.ctx, partitions) != 0) {
+    for (int i = 0; i < partitions->cnt; i++) partitions->elems[i].offset = RD_KAFKA_OFFSET_END;
+  }
+  log_failure(source, "partitions could not be taken", rd_kafka_incremental_assign(source->client, partitions));
+  if (partitions->cnt > 0) source->nudge_partition = partitions->elems[0].partition;
+}
+
+static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t *partitions, void *opaque) {
+  struct eddy_kafka_source *source = opaque;
+  if (event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    gain(source, partitions);
+    return;
+  }
+  source->handler.revoked(source->handler.ctx, partitions, rd_kafka_assignment_lost(client) != 0);
+  log_failure(source, "partitions could not be given up", rd_kafka_incremental_unassign(client, partitions));
+  source->nudge_partition = -1;
+}
+
+static void attach(struct eddy_kafka_source *source, rd_kafka_conf_t *conf) {
+  rd_kafka_conf_set_opaque(conf, source);
+  rd_kafka_conf_set_log_cb(conf, on_log);
+  rd_kafka_conf_set_error_cb(conf, on_error);
+  rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+}
+
+int eddy_kafka_source_open(struct eddy_kafka_source **out, const struct eddy_kafka_source_options *options, char *why,
+                           size_t why_size) {
+  struct eddy_kafka_source *source = calloc(1, sizeof(*source));
+  char *topic = strdup(options->topic);
+  if (!source || !topic || require(options->conf, why, why_size) != 0) {
+    if (!source || !topic) snprintf(why, why_size, "out of memory");
+    rd_kafka_conf_destroy(options->conf);
+    free(source);
+    free(topic);
+    return -1;
+  }
+  *source = (struct eddy_kafka_source){.topic = topic, .handler = options->handler, .logger = options->logger, .nudge_partition = -1};
+  attach(source, options->conf);
+  source->client = rd_kafka_new(RD_KAFKA_CONSUMER, options->conf, why, why_size);
+  if (!source->client) {
+    rd_kafka_conf_destroy(options->conf);
+    free(topic);
+    free(source);
+    return -1;
+  }
+  rd_kafka_poll_set_consumer(source->client);
+  source->queue = rd_kafka_queue_get_consumer(source->client);
+  const uint64_t one = 1;
+  rd_kafka_queue_io_event_enable(source->queue, options->wake_fd, &one, sizeof(one));
+  *out = source;
+  return 0;
+}
+
+int eddy_kafka_source_subscribe(struct eddy_kafka_source *source, char *why, size_t why_size) {
+  rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+  rd_kafka_topic_partition_list_add(topics, source->topic, RD_KAFKA_PARTITION_UA);
+  rd_kafka_resp_err_t error = rd_kafka_subscribe(source->client, topics);
+  rd_kafka_topic_partition_list_destroy(topics);
+  if (error) snprintf(why, why_size, "%s", rd_kafka_err2str(error));
+  return error ? -1 : 0;
+}
+
+void eddy_kafka_source_close(struct eddy_kafka_source *source) {
+  if (!source) return;
+  rd_kafka_queue_io_event_enable(source->queue, -1, NULL, 0);
+  rd_kafka_consumer_close(source->client);
+  rd_kafka_queue_destroy(source->queue);
+  rd_kafka_destroy(source->client);
+  free(source->topic);
+  free(source);
+}
+
+/* librdkafka 2.0.2 looks at a prefetch queue that was full again only after a second, unless a request wakes the thread of the
+ * broker: so ask something cheap as soon as the queue runs low. */
+static void nudge(struct eddy_kafka_source *source) {
+  bool low = rd_kafka_queue_length(source->queue) < PREFETCH_LOW;
+  if (!low) source->nudged = false;
+  if (!low || source->nudged || source->nudge_partition < 0) return;
+  source->nudged = true;
+  int64_t first, next;
+  rd_kafka_query_watermark_offsets(source->client, source->topic, source->nudge_partition, &first, &next, 50);
+}
+
+size_t eddy_kafka_source_poll(struct eddy_kafka_source *source, rd_kafka_message_t **messages, size_t max) {
+  ssize_t got = rd_kafka_consume_batch_queue(source->queue, 0, messages, max);
+  if (got <= 0) return 0;
+  if ((size_t)got == max) nudge(source);
+  size_t kept = 0;
+  for (ssize_t i = 0; i < got; i++) {
+    if (messages[i]->err && (!messages[i]->rkt || messages[i]->partition < 0)) {
+      on_error(source->client, messages[i]->err, rd_kafka_message_errstr(messages[i]), source);
+      rd_kafka_message_destroy(messages[i]);
+    } else {
+      messages[kept++] = messages[i];
+    }
+  }
+  return kept;
+}
+
+rd_kafka_resp_err_t eddy_kafka_source_committed(struct eddy_kafka_source *source, rd_kafka_topic_partition_list_t *partitions,
+                                                int timeout_ms) {
+  rd_kafka_resp_err_t error = rd_kafka_committed(source->client, partitions, timeout_ms);
+  for (int i = 0; !error && i < partitions->cnt; i++) error = partitions->elems[i].err;
+  return error;
+}
+
+rd_kafka_resp_err_t eddy_kafka_source_bounds(struct eddy_kafka_source *source, int32_t partition, int64_t *low, int64_t *high,
+                                             int timeout_ms) {
+  return rd_kafka_query_watermark_offsets(source->client, source->topic, partition, low, high, timeout_ms);
+}
+
+rd_kafka_resp_err_t eddy_kafka_source_at_time(struct eddy_kafka_source *source, int32_t partition, int64_t time, int64_t *offset,
+                                              int timeout_ms) {
+  rd_kafka_topic_partition_list_t *times = rd_kafka_topic_partition_list_new(1);
+  rd_kafka_topic_partition_list_add(times, source->topic, partition)->offset = time;
+  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(source->client, times, timeout_ms);
+  if (!error) error = times->elems[0].err;
+  *offset = times->elems[0].offset;
+  rd_kafka_topic_partition_list_destroy(times);
+  int64_t low;
+  if (!error && *offset < 0) error = eddy_kafka_source_bounds(source, partition, &low, offset, timeout_ms);
+  return error;
+}
+
+int64_t eddy_kafka_source_high(struct eddy_kafka_source *source, int32_t partition) {
+  int64_t low = 0, high = -1;
+  if (rd_kafka_get_watermark_offsets(source->client, source->topic, partition, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR) return -1;
+  return high;
+}
+
+static rd_kafka_topic_partition_list_t *one_partition(const struct eddy_kafka_source *source, int32_t partition) {
+  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+  rd_kafka_topic_partition_list_add(list, source->topic, partition);
+  return list;
+}
+
+void eddy_kafka_source_seek(struct eddy_kafka_source *source, int32_t partition, int64_t offset) {
+  rd_kafka_topic_partition_list_t *list = one_partition(source, partition);
+  list->elems[0].offset = offset;
+  /* Timeout 0: what was fetched before is outdated at once, the rest goes on in the background. */
+  log_failure(source, "seek failed", rd_kafka_seek_partitions(source->client, list, 0));
+  rd_kafka_topic_partition_list_destroy(list);
+}
+
+void eddy_kafka_source_pause(struct eddy_kafka_source *source, int32_t partition) {
+  rd_kafka_topic_partition_list_t *list = one_partition(source, partition);
+  rd_kafka_pause_partitions(source->client, list);
+  rd_kafka_topic_partition_list_destroy(list);
+}
+
+void eddy_kafka_source_resume(struct eddy_kafka_source *source, int32_t partition) {
+  rd_kafka_topic_partition_list_t *list = one_partition(source, partition);
+  rd_kafka_resume_partitions(source->client, list);
+  rd_kafka_topic_partition_list_destroy(list);
+}
+
+rd_kafka_consumer_group_metadata_t *eddy_kafka_source_group(struct eddy_kafka_source *source) {
+  return rd_kafka_consumer_group_metadata(source->client);
+}
+
+rd_kafka_t *eddy_kafka_source_client(struct eddy_kafka_source *source) { return source->client; }
