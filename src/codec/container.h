@@ -28,6 +28,7 @@ void eddy_event_header(uint8_t header[10]);
 
 struct eddy_container_writer;
 int eddy_container_create(struct eddy_container_writer **writer, FILE *file, uint64_t seed);
+/* 0 or -1 (errno). */
 int eddy_container_append(struct eddy_container_writer *writer, const struct eddy_event *event);
 /* Writes what is left; 0 or -1 (errno). Frees the writer. */
 int eddy_container_finish(struct eddy_container_writer *writer);
