@@ -4,7 +4,9 @@
 
 enum { YEAR_MAX = 9999, EPOCH_DAYS = 719162 }; /* days from 0001-01-01 to 1970-01-01 */
 
-static bool is_leap(int year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
+static bool is_leap(int year) {
+  return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
 
 /* Days before the 1st of a month in a common year. */
 static const int month_starts[13] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};

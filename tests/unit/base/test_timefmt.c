@@ -9,7 +9,9 @@
 
 #include "base/timefmt.h"
 
-static struct eddy_str str(const char *text) { return (struct eddy_str){text, (uint32_t)strlen(text)}; }
+static struct eddy_str str(const char *text) {
+  return (struct eddy_str){text, (uint32_t)strlen(text)};
+}
 
 static void assert_time(const char *text, int64_t want) {
   int64_t ms = 0;
@@ -95,13 +97,34 @@ static void parses_what_rfc_3339_allows(void **state) {
 static void refuses_everything_else(void **state) {
   (void)state;
   static const char *const bad[] = {
-      "",                      "2017",                  "2017-11",                 "2017-11-25T",
-      "2017-11-25T04:00",      "2017-11-25T04:00:30",   "2017-11-25T04:00:30.Z",   "2017-11-25T24:00:00Z",
-      "2017-11-25T04:60:30Z",  "2017-11-25T04:00:61Z",  "2017-13-25T04:00:30Z",    "2017-00-25T04:00:30Z",
-      "2017-11-31T04:00:30Z",  "2017-11-00T04:00:30Z",  "2017-02-29T04:00:30Z",    "1900-02-29T04:00:30Z",
-      "0000-01-01T00:00:00Z",  "2017-11-25T04:00:30ZZ", "2017-11-25T04:00:30+1",   "2017-11-25T04:00:30+24:00",
-      "2017-11-25T04:00:30+0", "x017-11-25T04:00:30Z",  " 2017-11-25T04:00:30Z",   "2017-11-25T04:00:30Z ",
-      "+017-11-25T04:00:30Z",  "2017/11/25T04:00:30Z",  "2017-11-25T04:00:30+aa:bb", "1511582430000",
+      "",
+      "2017",
+      "2017-11",
+      "2017-11-25T",
+      "2017-11-25T04:00",
+      "2017-11-25T04:00:30",
+      "2017-11-25T04:00:30.Z",
+      "2017-11-25T24:00:00Z",
+      "2017-11-25T04:60:30Z",
+      "2017-11-25T04:00:61Z",
+      "2017-13-25T04:00:30Z",
+      "2017-00-25T04:00:30Z",
+      "2017-11-31T04:00:30Z",
+      "2017-11-00T04:00:30Z",
+      "2017-02-29T04:00:30Z",
+      "1900-02-29T04:00:30Z",
+      "0000-01-01T00:00:00Z",
+      "2017-11-25T04:00:30ZZ",
+      "2017-11-25T04:00:30+1",
+      "2017-11-25T04:00:30+24:00",
+      "2017-11-25T04:00:30+0",
+      "x017-11-25T04:00:30Z",
+      " 2017-11-25T04:00:30Z",
+      "2017-11-25T04:00:30Z ",
+      "+017-11-25T04:00:30Z",
+      "2017/11/25T04:00:30Z",
+      "2017-11-25T04:00:30+aa:bb",
+      "1511582430000",
   };
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     int64_t ms = 77;
@@ -119,14 +142,36 @@ static void durations_parse(void **state) {
   static const struct {
     const char *text;
     int64_t ms;
-  } good[] = {{"7d", 7 * EDDY_DAY_MS}, {"90m", 90 * EDDY_MINUTE_MS}, {"100ms", 100},  {"1h", EDDY_HOUR_MS}, {"2w", 14 * EDDY_DAY_MS},
-              {"10s", 10000},          {"0", 0},                     {"0d", 0},       {"007s", 7000},
+  } good[] = {{"7d", 7 * EDDY_DAY_MS},
+              {"90m", 90 * EDDY_MINUTE_MS},
+              {"100ms", 100},
+              {"1h", EDDY_HOUR_MS},
+              {"2w", 14 * EDDY_DAY_MS},
+              {"10s", 10000},
+              {"0", 0},
+              {"0d", 0},
+              {"007s", 7000},
               {"9223372036854775807ms", INT64_MAX}};
   for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
     int64_t ms = -1;
     if (eddy_duration_parse(str(good[i].text), &ms) != 0 || ms != good[i].ms) fail_msg("%s", good[i].text);
   }
-  static const char *const bad[] = {"", "d", "7", "7 d", "-7d", "+7d", "1.5h", "7D", "7days", "7dd", "7d ", " 7d", "1h30m", "9223372036854775808ms", "9999999999999999999999s", "106751991168d"};
+  static const char *const bad[] = {"",
+                                    "d",
+                                    "7",
+                                    "7 d",
+                                    "-7d",
+                                    "+7d",
+                                    "1.5h",
+                                    "7D",
+                                    "7days",
+                                    "7dd",
+                                    "7d ",
+                                    " 7d",
+                                    "1h30m",
+                                    "9223372036854775808ms",
+                                    "9999999999999999999999s",
+                                    "106751991168d"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     int64_t ms;
     if (eddy_duration_parse(str(bad[i]), &ms) != EDDY_E_INVALID) fail_msg("'%s' was accepted", bad[i]);
@@ -138,8 +183,14 @@ static void durations_print_in_the_largest_whole_unit(void **state) {
   static const struct {
     int64_t ms;
     const char *text;
-  } want[] = {{0, "0s"},          {1, "1ms"},   {1500, "1500ms"},         {90 * EDDY_MINUTE_MS, "90m"},
-              {EDDY_HOUR_MS, "1h"}, {-60000, "-1m"}, {14 * EDDY_DAY_MS, "14d"}, {36 * EDDY_HOUR_MS, "36h"},
+  } want[] = {{0, "0s"},
+              {1, "1ms"},
+              {1500, "1500ms"},
+              {90 * EDDY_MINUTE_MS, "90m"},
+              {EDDY_HOUR_MS, "1h"},
+              {-60000, "-1m"},
+              {14 * EDDY_DAY_MS, "14d"},
+              {36 * EDDY_HOUR_MS, "36h"},
               {INT64_MAX, "9223372036854775807ms"}};
   for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
     char text[EDDY_TIME_TEXT];
@@ -150,10 +201,14 @@ static void durations_print_in_the_largest_whole_unit(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(formats_known_times),     cmocka_unit_test(formats_what_no_calendar_holds),
-      cmocka_unit_test(agrees_with_libc),        cmocka_unit_test(every_day_round_trips),
-      cmocka_unit_test(parses_what_rfc_3339_allows), cmocka_unit_test(refuses_everything_else),
-      cmocka_unit_test(durations_parse),         cmocka_unit_test(durations_print_in_the_largest_whole_unit),
+      cmocka_unit_test(formats_known_times),
+      cmocka_unit_test(formats_what_no_calendar_holds),
+      cmocka_unit_test(agrees_with_libc),
+      cmocka_unit_test(every_day_round_trips),
+      cmocka_unit_test(parses_what_rfc_3339_allows),
+      cmocka_unit_test(refuses_everything_else),
+      cmocka_unit_test(durations_parse),
+      cmocka_unit_test(durations_print_in_the_largest_whole_unit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
