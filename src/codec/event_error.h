@@ -30,6 +30,12 @@ enum eddy_event_error {
 #undef X
 };
 
+/* What a decoder may answer without anything being wrong with the record. */
+enum {
+  EDDY_DECODE_RETRY = 1, /* the schema source cannot answer now: pause and come again */
+  EDDY_DECODE_FULL = 2,  /* the room is full: fold what is decoded, clear the room, come again */
+};
+
 /* Name on the wire and sentence; never NULL. */
 const char *eddy_event_error_name(int error);
 const char *eddy_event_error_text(int error);

@@ -1,0 +1,46 @@
+/* Is this UTF-8? (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.)
+ *
+ * ASCII, which is nearly everything, is looked at eight bytes a step; the rest costs a few instructions a byte. Pure.
+ */
+#ifndef EDDY_CODEC_UTF8_H
+#define EDDY_CODEC_UTF8_H
+
+#include <string.h>
+
+#include "eddy/types.h"
+
+#define EDDY_HIGH_BITS UINT64_C(0x8080808080808080)
+
+bool eddy_utf8_valid_slow(const char *text, size_t size);
+/* Holds a control character (U+0000-001F, U+007F-009F). The text must be valid. */
+bool eddy_utf8_has_control(const char *text, size_t size);
+
+/* All bytes below 0x80, for 8 bytes or more: whole words, then the last eight bytes, which may overlap. */
+static inline bool eddy_ascii_words(const char *text, size_t size) {
+  uint64_t seen = 0, word;
+  for (size_t at = 0; at + 8 < size; at += 8) {
+    memcpy(&word, text + at, 8);
+    seen |= word;
+  }
+  memcpy(&word, text + size - 8, 8);
+  return ((seen | word) & EDDY_HIGH_BITS) == 0;
+}
+
+static inline bool eddy_ascii_short(const char *text, size_t size) {
+  if (size >= 4) {
+    uint32_t first, last;
+    memcpy(&first, text, 4);
+    memcpy(&last, text + size - 4, 4);
+    return ((first | last) & UINT32_C(0x80808080)) == 0;
+  }
+  unsigned seen = 0;
+  for (size_t i = 0; i < size; i++) seen |= (unsigned char)text[i];
+  return (seen & 0x80) == 0;
+}
+
+static inline bool eddy_utf8_valid(const char *text, size_t size) {
+  bool ascii = size >= 8 ? eddy_ascii_words(text, size) : eddy_ascii_short(text, size);
+  return ascii || eddy_utf8_valid_slow(text, size);
+}
+
+#endif
