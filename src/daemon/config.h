@@ -27,7 +27,7 @@ struct eddy_config {
     char *brokers;            /* default "localhost:9092" */
     char *input;              /* input topic, default "<app>.events" */
     char *group;              /* default app */
-    char *schemas;            /* folder of writer schemas, or NULL */
+    char *schemas;            /* folder of writer schemas, or NULL; relative ones are joined to the file's folder */
     enum eddy_start start;    /* where a first run begins, default earliest */
     int64_t start_time;       /* EDDY_START_TIME */
     int64_t commit_interval_ms; /* 20 ms .. 10 s, default 100 ms */

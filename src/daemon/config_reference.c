@@ -1,0 +1,88 @@
+/* `eddy config reference`: the table as Markdown. Defaults are read from the default configuration itself. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/timefmt.h"
+#include "daemon/config_table.h"
+#include "daemon/config_value.h"
+
+static int64_t load(const void *at, uint16_t size) {
+  if (size == 1) return *(const uint8_t *)at;
+  if (size == 2) return *(const uint16_t *)at;
+  return size == 4 ? (int64_t)*(const uint32_t *)at : *(const int64_t *)at;
+}
+
+static double load_decimal(const void *at, uint16_t size) {
+  return size == sizeof(float) ? (double)*(const float *)at : *(const double *)at;
+}
+
+static void put_number(const struct eddy_config_key *key, double value, FILE *out) {
+  char text[32];
+  if (key->type == EDDY_CONFIG_DECIMAL) fprintf(out, "%.10g", value);
+  else if (key->type == EDDY_CONFIG_BYTES) fputs(eddy_config_bytes_format((int64_t)value, text), out);
+  else if (key->type == EDDY_CONFIG_COUNT) fprintf(out, "%" PRId64, (int64_t)value);
+  else eddy_duration_format((int64_t)value, text), fputs(text, out);
+}
+
+static void put_default(const struct eddy_config_key *key, const struct eddy_config *defaults, FILE *out) {
+  const char *at = (const char *)defaults + key->offset;
+  if (key->fallback) {
+    fputs(key->fallback, out);
+    return;
+  }
+  fputc('`', out);
+  if (key->type == EDDY_CONFIG_TEXT || key->type == EDDY_CONFIG_SPECIAL) fputs(*(char *const *)(const void *)at, out);
+  else if (key->type == EDDY_CONFIG_NAME) fputs(at, out);
+  else if (key->type == EDDY_CONFIG_BOOL) fputs(*at ? "true" : "false", out);
+  else if (key->type == EDDY_CONFIG_ENUM) fputs(key->choices[load(at, key->size)], out);
+  else if (key->type == EDDY_CONFIG_DECIMAL) fprintf(out, "%g", load_decimal(at, key->size));
+  else if (key->none && load(at, key->size) == key->none_value) fputs(key->none, out);
+  else put_number(key, (double)load(at, key->size), out);
+  fputc('`', out);
+}
+
+static void put_form(const struct eddy_config_key *key, FILE *out) {
+  static const char *const forms[EDDY_CONFIG_TYPE_COUNT] = {
+      [EDDY_CONFIG_TEXT] = "text",         [EDDY_CONFIG_NAME] = "name",         [EDDY_CONFIG_COUNT] = "whole number",
+      [EDDY_CONFIG_BYTES] = "size",        [EDDY_CONFIG_DURATION] = "duration", [EDDY_CONFIG_TIME] = "time",
+      [EDDY_CONFIG_DECIMAL] = "number",    [EDDY_CONFIG_BOOL] = "true or false", [EDDY_CONFIG_EVENTS] = "event type, or a list",
+  };
+  if (key->form) fputs(key->form, out);
+  for (size_t i = 0; key->type == EDDY_CONFIG_ENUM && key->choices[i]; i++) fprintf(out, "%s`%s`", i ? ", " : "", key->choices[i]);
+  if (!key->form && key->type != EDDY_CONFIG_ENUM) fputs(forms[key->type], out);
+  if (key->min != 0 || key->max != 0) {
+    fputs(", ", out);
+    put_number(key, key->min, out);
+    fputs(" to ", out);
+    put_number(key, key->max, out);
+  }
+  if (key->none) fprintf(out, ", or `%s`", key->none);
+}
+
+static void put_section(const struct eddy_config_section *section, const struct eddy_config *defaults, FILE *out) {
+  if (section->name[0]) fprintf(out, "\n## %s\n\n%s%s.\n", section->name, section->list ? "A list: " : "", section->meaning);
+  fputs("\n| key | value | default | meaning |\n|---|---|---|---|\n", out);
+  for (size_t i = 0; i < section->count; i++) {
+    const struct eddy_config_key *key = &section->keys[i];
+    fprintf(out, "| `%s%s%s` | ", section->list ? "" : section->name, section->name[0] && !section->list ? "." : "", key->name);
+    put_form(key, out);
+    fputs(" | ", out);
+    put_default(key, defaults, out);
+    fprintf(out, " | %s |\n", key->meaning);
+  }
+}
+
+static const char introduction[] =
+    "# Configuration\n\n"
+    "One YAML file; every section and key may be left out. Durations need a unit (`ms`, `s`, `m`, `h`, `d`, `w`), sizes too\n"
+    "(`B`, `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB`); whole numbers may be written `100_000`, `100k` or `2M`; times are RFC 3339.\n"
+    "`${NAME}` and `${NAME:-default}` take a value from the environment, `${file:PATH}` from a file beside this one (for\n"
+    "secrets); `$${` is a literal `${`. Where a name may stand, a list may stand. Aliases (`&name`, `*name`) work.\n";
+
+void eddy_config_reference(FILE *out) {
+  struct eddy_config defaults;
+  fputs(introduction, out);
+  if (eddy_config_defaults(&defaults) == 0)
+    for (size_t i = 0; i < EDDY_SECTION_COUNT; i++) put_section(&eddy_config_sections[i], &defaults, out);
+  eddy_config_free(&defaults);
+}
