@@ -9,10 +9,11 @@
  * scan below, compiled once per instruction set, gives the same bits everywhere. */
 typedef float lanes __attribute__((vector_size(EDDY_TILE * sizeof(float))));
 
-/* Distances to the eight centroids of a tile. Accumulator j sums dimensions j, j + 8, ...: the same additions in the same order as
- * eddy_model_distance(), but no sum crosses lanes. That is why centroids lie in tiles: nearest and second at d = 32, k 16 / 64 take
- * 44 / 145 ns with AVX2 (SSE2: 131 / 382 ns) where one centroid a time took 93 / 248 ns (ALGORITHMS 3.6). */
-__attribute__((always_inline)) static inline void scan_tile(const float *tile, uint16_t padded, const float *z, float *distances) {
+/* Distances to the eight centroids of a tile. Accumulator j sums dimensions j, j + 8, ...: the same additions in the same order
+ * as eddy_model_distance(), but no sum crosses lanes. That is why centroids lie in tiles: nearest and second at d = 32, k 16 /
+ * 64 take 44 / 145 ns with AVX2 (SSE2: 131 / 382 ns) where one centroid a time took 93 / 248 ns (ALGORITHMS 3.6). */
+__attribute__((always_inline)) static inline void scan_tile(const float *tile, uint16_t padded, const float *z,
+                                                            float *distances) {
   lanes sums[8] = {{0}};
   for (size_t i = 0; i < padded; i += 8) {
     for (size_t j = 0; j < 8; j++) {
@@ -32,7 +33,9 @@ __attribute__((always_inline)) static inline void scan_tiles(const struct eddy_m
   }
 }
 
-void eddy_scan_plain(const struct eddy_model *model, const float *z, float *distances) { scan_tiles(model, z, distances); }
+void eddy_scan_plain(const struct eddy_model *model, const float *z, float *distances) {
+  scan_tiles(model, z, distances);
+}
 
 #if defined(__x86_64__)
 /* avx2 without fma: a fused multiply-add would round differently. */
@@ -40,9 +43,13 @@ __attribute__((target("avx2"))) void eddy_scan_avx2(const struct eddy_model *mod
   scan_tiles(model, z, distances);
 }
 
-eddy_scan *eddy_scan_choose(void) { return __builtin_cpu_supports("avx2") ? eddy_scan_avx2 : eddy_scan_plain; }
+eddy_scan *eddy_scan_choose(void) {
+  return __builtin_cpu_supports("avx2") ? eddy_scan_avx2 : eddy_scan_plain;
+}
 #else
-eddy_scan *eddy_scan_choose(void) { return eddy_scan_plain; }
+eddy_scan *eddy_scan_choose(void) {
+  return eddy_scan_plain;
+}
 #endif
 
 void eddy_model_standardise(const struct eddy_model *model, const float *raw, float *z) {
@@ -116,7 +123,7 @@ uint8_t eddy_model_explain(const struct eddy_model *model, const float *z, int f
                            struct eddy_segment_reason *reasons) {
   EDDY_ASSERT(from < (int)model->clusters && to < model->clusters);
   size_t d = model->dimensions;
-  const float *new = model->centroids + (size_t)to * d;
+  const float *new = model->centroids + (size_t)to *d;
   const float *old = from < 0 ? NULL : model->centroids + (size_t)from * d;
   uint8_t count = 0;
   for (size_t i = 0; i < d; i++) {

@@ -25,8 +25,7 @@ static bool is_valid(const struct eddy_model_parts *parts) {
     if (!is_valid_card(&parts->cards[slot])) return false;
   }
   return is_within(parts->mean, d, -3e38f, 3e38f) && is_within(parts->deviation, d, 0, 3e38f) &&
-         is_within(parts->weight, d, 0, COORDINATE_MAX) &&
-         is_within(parts->centroids, k * d, -COORDINATE_MAX, COORDINATE_MAX);
+         is_within(parts->weight, d, 0, COORDINATE_MAX) && is_within(parts->centroids, k * d, -COORDINATE_MAX, COORDINATE_MAX);
 }
 
 /* Hands out the arrays of a block one after the other; with a NULL block it only measures. */

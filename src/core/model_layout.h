@@ -5,8 +5,8 @@
  *
  *   tiles[block][dimension][lane] = centroid 8 * block + lane, that dimension
  *
- * so that one load brings the same dimension of eight centroids and no sum crosses lanes. Both are padded with zeros: dimensions
- * to a multiple of 8, centroids to full tiles.
+ * so that one load brings the same dimension of eight centroids and no sum crosses lanes. Both are padded with zeros:
+ * dimensions to a multiple of 8, centroids to full tiles.
  */
 #ifndef EDDY_CORE_MODEL_LAYOUT_H
 #define EDDY_CORE_MODEL_LAYOUT_H

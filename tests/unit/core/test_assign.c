@@ -29,8 +29,13 @@ static struct eddy_model *random_model(struct eddy_rng *rng, uint16_t d, uint16_
   }
   for (size_t i = 0; i < (size_t)k * d; i++) centroids[i] = uniform(rng, -3, 3);
   for (uint32_t slot = 0; slot < k; slot++) cards[slot].id = slot + 1;
-  struct eddy_model_parts parts = {.dimensions = d, .clusters = k, .mean = mean, .deviation = deviation, .weight = weight,
-      .centroids = centroids, .cards = cards};
+  struct eddy_model_parts parts = {.dimensions = d,
+                                   .clusters = k,
+                                   .mean = mean,
+                                   .deviation = deviation,
+                                   .weight = weight,
+                                   .centroids = centroids,
+                                   .cards = cards};
   struct eddy_model *model = eddy_model_new(&parts, NULL);
   assert_non_null(model);
   return model;
@@ -116,8 +121,13 @@ static void standardised_as_documented(void **state) {
   (void)state;
   const float mean[3] = {1, 2, 3}, deviation[3] = {2, 0, 1}, weight[3] = {1, 1, 0.5f}, centroid[3] = {0};
   struct eddy_segment_card card = {.id = 1};
-  struct eddy_model_parts parts = {.dimensions = 3, .clusters = 1, .mean = mean, .deviation = deviation, .weight = weight,
-      .centroids = centroid, .cards = &card};
+  struct eddy_model_parts parts = {.dimensions = 3,
+                                   .clusters = 1,
+                                   .mean = mean,
+                                   .deviation = deviation,
+                                   .weight = weight,
+                                   .centroids = centroid,
+                                   .cards = &card};
   struct eddy_model *model = eddy_model_new(&parts, NULL);
   float z[EDDY_VECTOR_MAX];
   memset(z, 0x7f, sizeof z);
@@ -139,8 +149,13 @@ static void ties_go_to_the_lower_slot(void **state) {
     centroids[slot] = slot % 2 ? 1 : -1;
     cards[slot].id = 20 - slot;
   }
-  struct eddy_model_parts parts = {.dimensions = 1, .clusters = 20, .mean = &zero, .deviation = &one, .weight = &one,
-      .centroids = centroids, .cards = cards};
+  struct eddy_model_parts parts = {.dimensions = 1,
+                                   .clusters = 20,
+                                   .mean = &zero,
+                                   .deviation = &one,
+                                   .weight = &one,
+                                   .centroids = centroids,
+                                   .cards = cards};
   struct eddy_model *model = eddy_model_new(&parts, NULL);
   float z[EDDY_VECTOR_MAX] = {0};
   struct eddy_nearest nearest = eddy_model_nearest(model, z);

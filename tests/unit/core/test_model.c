@@ -31,8 +31,15 @@ static void fixture_init(struct fixture *f) {
     f->cards[slot].id = 30 - 10 * slot;
     snprintf(f->cards[slot].name, sizeof f->cards[slot].name, "segment %u", slot);
   }
-  f->parts = (struct eddy_model_parts){.version = 7, .trained_at = 1234, .dimensions = D, .clusters = K, .mean = f->mean,
-      .deviation = f->deviation, .weight = f->weight, .centroids = f->centroids, .cards = f->cards};
+  f->parts = (struct eddy_model_parts){.version = 7,
+                                       .trained_at = 1234,
+                                       .dimensions = D,
+                                       .clusters = K,
+                                       .mean = f->mean,
+                                       .deviation = f->deviation,
+                                       .weight = f->weight,
+                                       .centroids = f->centroids,
+                                       .cards = f->cards};
 }
 
 static void is_copied_and_viewed(void **state) {
@@ -74,7 +81,9 @@ static void slots_are_found_by_id(void **state) {
   eddy_model_free(model);
 }
 
-static void assert_refused(const struct fixture *f) { assert_null(eddy_model_new(&f->parts, &eddy_allocator_malloc)); }
+static void assert_refused(const struct fixture *f) {
+  assert_null(eddy_model_new(&f->parts, &eddy_allocator_malloc));
+}
 
 static void numbers_out_of_range_are_refused(void **state) {
   (void)state;
@@ -137,8 +146,13 @@ static void largest_model_sorts_its_ids(void **state) {
   eddy_rng_seed(&rng, 11);
   for (size_t i = 0; i < EDDY_FEATURES_MAX; i++) row[i] = 1;
   for (size_t slot = 0; slot < EDDY_CLUSTERS_MAX; slot++) cards[slot].id = (uint32_t)eddy_rng_next(&rng);
-  struct eddy_model_parts parts = {.dimensions = EDDY_FEATURES_MAX, .clusters = EDDY_CLUSTERS_MAX, .mean = row,
-      .deviation = row, .weight = row, .centroids = centroids, .cards = cards};
+  struct eddy_model_parts parts = {.dimensions = EDDY_FEATURES_MAX,
+                                   .clusters = EDDY_CLUSTERS_MAX,
+                                   .mean = row,
+                                   .deviation = row,
+                                   .weight = row,
+                                   .centroids = centroids,
+                                   .cards = cards};
   struct eddy_model *model = eddy_model_new(&parts, NULL);
   assert_non_null(model);
   for (int slot = 0; slot < EDDY_CLUSTERS_MAX; slot++) assert_int_equal(eddy_model_slot(model, cards[slot].id), slot);
