@@ -274,7 +274,7 @@ static void unknown_key(struct eddy_config_binder *binder, struct eddy_config_sc
   struct eddy_nearest nearest = eddy_nearest_begin(key->raw);
   for (size_t i = 0; i < scope->section->count; i++) eddy_nearest_offer(&nearest, scope->section->keys[i].name);
   const struct eddy_config_key *meant = nearest.best ? find_key(scope->section, nearest.best) : NULL;
-  if (meant && !scope->values[meant - scope->section->keys]) scope->values[meant - scope->section->keys] = key->next;
+  if (meant && !scope->values[meant - scope->section->keys]) scope->values[meant - scope->section->keys] = eddy_config_target(key->next);
   if (!scope->where[0])
     for (size_t i = EDDY_SECTION_TOP + 1; i < EDDY_SECTION_COUNT; i++) eddy_nearest_offer(&nearest, eddy_config_sections[i].name);
   char shown[64], guess[80] = "";
