@@ -14,7 +14,7 @@ float eddy_log1pf(float x);
 /* Out[i] = eddy_log1pf(in[i]); in and out may be the same. */
 void eddy_log1pf_many(const float *in, float *out, size_t count);
 /* ln(x) for finite x > 0 in double, relative error <= 1e-14: for the trainer, sampling and the generator, not the hot path. */
-double eddy_log(double x);
+double eddy_ln(double x);
 /* 2^x in double for |x| <= 1000, relative error <= 1e-14. */
 double eddy_exp2(double x);
 

@@ -48,6 +48,6 @@ double eddy_rng_normal(struct eddy_rng *rng) {
     double v = 2 * eddy_rng_unit(rng) - 1;
     double s = u * u + v * v;
     /* The second deviate, v times the factor, is thrown away: keeping it would be state beside s[4]. */
-    if (s > 0 && s < 1) return u * __builtin_sqrt(-2 * eddy_log(s) / s);
+    if (s > 0 && s < 1) return u * __builtin_sqrt(-2 * eddy_ln(s) / s);
   }
 }

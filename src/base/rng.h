@@ -14,7 +14,7 @@ uint64_t eddy_rng_next(struct eddy_rng *rng);
 uint64_t eddy_rng_below(struct eddy_rng *rng, uint64_t bound);
 /* Uniform in [0, 1), 53 bits. */
 double eddy_rng_unit(struct eddy_rng *rng);
-/* Standard normal (polar method; deterministic: uses eddy_log from base/fmath). */
+/* Standard normal (polar method; deterministic: uses eddy_ln from base/fmath). */
 double eddy_rng_normal(struct eddy_rng *rng);
 
 #endif
