@@ -4,7 +4,8 @@
  *   0xC3 0x01 + fingerprint (8, LE)      Avro single-object encoding, writer schema by CRC-64-AVRO
  *   '{'                                  JSON: the flat Avro record without union wrappers (event_time in ms or RFC 3339)
  *
- * One decoder per thread. Plans are cached per schema; a schema source is asked once per unknown id.
+ * One decoder per thread. A plan is made once per schema (ids and fingerprints are for ever) and kept; a schema that cannot be
+ * read as an Event is remembered, too. Nothing allocates per record but what the room and jansson need.
  */
 #ifndef EDDY_CODEC_EVENT_DECODER_H
 #define EDDY_CODEC_EVENT_DECODER_H
@@ -14,7 +15,8 @@
 
 /* Where writer schemas come from. find_* return the schema's text (owned by the source, valid until the next call) or NULL:
  * "there is no such schema". A source that cannot answer now (registry down) returns NULL and sets *retry: the caller must
- * pause, not reject. */
+ * pause, not reject. A decoder asks for every record whose schema it does not know, so a source answers from memory and limits
+ * its own asking: a flood of unknown ids must cost it next to nothing. */
 struct eddy_schema_source {
   const char *(*find_id)(void *ctx, uint32_t id, size_t *size, bool *retry);
   const char *(*find_fingerprint)(void *ctx, uint64_t fingerprint, size_t *size, bool *retry);
@@ -22,7 +24,8 @@ struct eddy_schema_source {
 };
 
 /* A source that reads a folder of *.avsc files: `7.avsc` or `7-anything.avsc` is schema id 7; every file is found by its
- * fingerprint. Read once at open (<= 10,000 files); again when an unknown id is asked for, at most once a second per `now`. */
+ * fingerprint. Read at open (<= 10,000 files, each must be a schema); again when an unknown one is asked for and the folder has
+ * changed since, or a second has passed (monotonic clock). Files that are no schema yet are passed over then. */
 struct eddy_schema_folder;
 int eddy_schema_folder_open(struct eddy_schema_folder **folder, const char *path, char *why, size_t why_size);
 void eddy_schema_folder_close(struct eddy_schema_folder *folder);
@@ -42,20 +45,28 @@ struct eddy_raw_record {
   bool log_append;
 };
 
-enum { EDDY_DECODE_RETRY = 1 }; /* the schema source cannot answer now: nothing is wrong with the record */
-
-/* Decodes and validates: 0, EDDY_DECODE_RETRY or a negative code of codec/event_error.h. On success the event satisfies
- * eddy_event_check() and its stamp is clamped (a stamp later than the record's own time + 5 min becomes the record's time;
- * the record's own time is Kafka's LogAppendTime, else received_at, else there is no clamp); *clamped tells. */
+/* Decodes and validates: 0, EDDY_DECODE_RETRY or EDDY_DECODE_FULL (codec/event_error.h), or a negative code. On success the event
+ * satisfies eddy_event_check() and its stamp is clamped: a stamp later than the record's own time + 5 min becomes the record's
+ * time; *clamped tells. The record's own time is Kafka's LogAppendTime, else received_at, else there is no clamp (nor if it lies
+ * outside 2000..2100 itself). The clamp comes before the check of the range, so that 2190 is clamped where it can be and refused
+ * where it cannot; beyond the year 9999 is nonsense and always refused. */
 int eddy_event_decoder_run(struct eddy_event_decoder *decoder, const struct eddy_raw_record *record, struct eddy_event_room *room,
                            struct eddy_event *event, bool *clamped);
 
-/* What every event must satisfy, wherever it comes from: user_id, type, time (2000-01-01 .. 2100 before clamping), finite numbers,
- * UTF-8, limits of eddy/event.h, strings <= 4096 bytes (ids <= 255). 0 or a code. */
+/* A sentence about the last record that run() refused, more precise than eddy_event_error_text() where the decoder knows more
+ * (which field of the JSON, why a schema cannot be used). Valid until the next run. */
+const char *eddy_event_decoder_why(const struct eddy_event_decoder *decoder);
+
+/* What every event must satisfy, wherever it comes from: user_id, type, time (2000-01-01 .. 2100-01-01), finite numbers (degrees
+ * in their range, no negative quantity), items with a product_id, UTF-8, the limits of eddy/event.h, ids and the keys of
+ * properties <= 255 bytes, other strings <= 4096. user_merged is not supported yet. 0 or a code. */
 int eddy_event_check(const struct eddy_event *event);
 
-/* JSON text to event, also used by file sources: names of types accept the aliases of Segment ("Product Added") and Braze
- * ("ecommerce.cart_updated", "users.messages.email.Open"). Without key rules and clamping. 0 or a code; `why` gets a sentence. */
+/* JSON text to event, also used by file sources; the text is copied to the room. Names of types accept the aliases of Segment
+ * ("Product Added"), Braze ("ecommerce.cart_updated", "users.messages.email.Open") and mail services; the fields type, user_id,
+ * event_time and event_id may be called event, userId, timestamp and messageId as in Segment. Unknown fields are ignored, null
+ * is absent, money must be a whole number of minor units. Checked by eddy_event_check(), without key rules and clamping.
+ * 0, EDDY_DECODE_FULL or a code; `why` gets a sentence naming the field. */
 int eddy_event_from_json(const char *text, size_t size, struct eddy_event_room *room, struct eddy_event *event, char *why,
                          size_t why_size);
 /* Event type by wire name or alias; -1. */

@@ -2,20 +2,22 @@
 
 #include <string.h>
 
-#define ROW(record, member, field_kind, companion_offset, max) \
-  {.name = #member, .kind = (field_kind), .offset = offsetof(struct record, member), .companion = (companion_offset), .limit = (max)}
+#define ROW(record, member, field_kind, companion_offset) \
+  {.name = #member, .kind = (field_kind), .offset = offsetof(struct record, member), .companion = (companion_offset)}
+#define TEXT_ROW(record, member, max, code) \
+  {.name = #member, .kind = EDDY_FIELD_TEXT, .offset = offsetof(struct record, member), .limit = (max), .error = (code)}
 
-#define E(member, kind) ROW(eddy_event, member, EDDY_FIELD_##kind, 0, 0)
-#define E_ID(member) ROW(eddy_event, member, EDDY_FIELD_TEXT, 0, EDDY_ID_MAX)
-#define E_TEXT(member) ROW(eddy_event, member, EDDY_FIELD_TEXT, 0, EDDY_TEXT_MAX)
-#define E_WITH(member, kind, companion) ROW(eddy_event, member, EDDY_FIELD_##kind, offsetof(struct eddy_event, companion), 0)
-#define I_ID(member) ROW(eddy_item, member, EDDY_FIELD_TEXT, 0, EDDY_ID_MAX)
-#define I_TEXT(member) ROW(eddy_item, member, EDDY_FIELD_TEXT, 0, EDDY_TEXT_MAX)
+#define E(member, kind) ROW(eddy_event, member, EDDY_FIELD_##kind, 0)
+#define E_WITH(member, kind, companion) ROW(eddy_event, member, EDDY_FIELD_##kind, offsetof(struct eddy_event, companion))
+#define E_ID(member) TEXT_ROW(eddy_event, member, EDDY_ID_MAX, EDDY_EVENT_E_TEXT)
+#define E_TEXT(member) TEXT_ROW(eddy_event, member, EDDY_TEXT_MAX, EDDY_EVENT_E_TEXT)
+#define I_ID(member) TEXT_ROW(eddy_item, member, EDDY_ID_MAX, EDDY_EVENT_E_TEXT)
+#define I_TEXT(member) TEXT_ROW(eddy_item, member, EDDY_TEXT_MAX, EDDY_EVENT_E_TEXT)
 
 static const struct eddy_field event_rows[] = {
     E_ID(event_id),
     E(type, TYPE),
-    E_ID(user_id),
+    TEXT_ROW(eddy_event, user_id, EDDY_USER_ID_MAX, EDDY_EVENT_E_USER_ID),
     E(event_time, TIME),
     E(received_at, TIME),
     E_TEXT(source),
@@ -59,8 +61,8 @@ static const struct eddy_field item_rows[] = {
     I_TEXT(name),
     I_TEXT(category),
     I_TEXT(brand),
-    ROW(eddy_item, price, EDDY_FIELD_MONEY, offsetof(struct eddy_item, has_price), 0),
-    ROW(eddy_item, quantity, EDDY_FIELD_QUANTITY, 0, 0),
+    ROW(eddy_item, price, EDDY_FIELD_MONEY, offsetof(struct eddy_item, has_price)),
+    ROW(eddy_item, quantity, EDDY_FIELD_QUANTITY, 0),
     I_TEXT(image_url),
     I_TEXT(url),
 };

@@ -6,6 +6,7 @@
 #ifndef EDDY_CODEC_EVENT_FIELDS_H
 #define EDDY_CODEC_EVENT_FIELDS_H
 
+#include "codec/event_error.h"
 #include "eddy/event.h"
 
 enum eddy_field_kind {
@@ -33,6 +34,7 @@ struct eddy_field {
   uint16_t offset;
   uint16_t companion; /* offset of has_* or *_count; 0 = none (no companion comes first in a struct) */
   uint16_t limit;     /* text: longest in bytes */
+  int error;          /* text: the code if it is longer or not UTF-8 */
 };
 
 struct eddy_field_list {

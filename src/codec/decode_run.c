@@ -1,0 +1,292 @@
+/* Running a plan: the hot loop of the input path. */
+#include <math.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "codec/decode_steps.h"
+#include "codec/utf8.h"
+
+struct run {
+  struct eddy_avro_cursor cursor;
+  struct eddy_event_room *room;
+};
+
+static int run_steps(struct run *run, const struct eddy_step *step, const struct eddy_step *end, uint8_t *target);
+
+/* Texts --------------------------------------------------------------------------------------------------------------------- */
+
+static inline int read_text(struct eddy_avro_cursor *cursor, const struct eddy_step *step, struct eddy_str *text) {
+  size_t length = 0;
+  int error = eddy_avro_length(cursor, &length);
+  if (error) return error;
+  const char *data = (const char *)cursor->at;
+  if (length > step->limit || !eddy_utf8_valid(data, length)) return -(int)step->count;
+  *text = (struct eddy_str){data, (uint32_t)length};
+  cursor->at += length;
+  return 0;
+}
+
+static int skip_text(struct eddy_avro_cursor *cursor) {
+  size_t length = 0;
+  int error = eddy_avro_length(cursor, &length);
+  return error ? error : eddy_avro_advance(cursor, length);
+}
+
+/* Numbers ------------------------------------------------------------------------------------------------------------------- */
+
+static inline int read_int(struct eddy_avro_cursor *cursor, int64_t *value) {
+  int error = eddy_avro_long(cursor, value);
+  if (error) return error;
+  return *value < INT32_MIN || *value > INT32_MAX ? EDDY_EVENT_E_MALFORMED : 0;
+}
+
+static inline int store_long(const struct eddy_step *step, int error, int64_t value, uint8_t *target) {
+  if (error) return error;
+  *(int64_t *)(void *)(target + step->offset) = value;
+  if (step->flag) *(bool *)(target + step->flag) = true;
+  return 0;
+}
+
+static int read_boolean(struct eddy_avro_cursor *cursor, int8_t *target) {
+  if (cursor->at >= cursor->end) return EDDY_EVENT_E_TRUNCATED;
+  if (*cursor->at > 1) return EDDY_EVENT_E_MALFORMED;
+  *target = (int8_t)*cursor->at++;
+  return 0;
+}
+
+static int store_double(double value, double *target) {
+  if (!isfinite(value)) return EDDY_EVENT_E_NUMBER;
+  *target = value;
+  return 0;
+}
+
+static int read_double(struct eddy_avro_cursor *cursor, double *target) {
+  double value;
+  if (eddy_avro_left(cursor) < sizeof value) return EDDY_EVENT_E_TRUNCATED;
+  uint64_t bits = eddy_load_u64(cursor->at);
+  memcpy(&value, &bits, sizeof value);
+  cursor->at += sizeof value;
+  return store_double(value, target);
+}
+
+static int read_float(struct eddy_avro_cursor *cursor, double *target) {
+  float value;
+  if (eddy_avro_left(cursor) < sizeof value) return EDDY_EVENT_E_TRUNCATED;
+  uint32_t bits = eddy_load_u32(cursor->at);
+  memcpy(&value, &bits, sizeof value);
+  cursor->at += sizeof value;
+  return store_double((double)value, target);
+}
+
+static int read_number(struct eddy_avro_cursor *cursor, const struct eddy_step *step, uint8_t *target) {
+  int64_t value = 0;
+  int error = step->op == EDDY_STEP_LONG_AS_DOUBLE ? eddy_avro_long(cursor, &value) : read_int(cursor, &value);
+  if (error) return error;
+  void *at = target + step->offset;
+  if (step->op == EDDY_STEP_INT) {
+    *(int32_t *)at = (int32_t)value;
+  } else if (step->op == EDDY_STEP_INT_AS_LONG) {
+    return store_long(step, 0, value, target);
+  } else {
+    *(double *)at = (double)value;
+  }
+  return 0;
+}
+
+static int read_type(struct eddy_avro_cursor *cursor, const struct eddy_step *step, enum eddy_event_type *target) {
+  int64_t symbol;
+  int error = eddy_avro_long(cursor, &symbol);
+  if (error) return error;
+  if (symbol < 0 || symbol >= step->count) return EDDY_EVENT_E_MALFORMED;
+  int32_t type = ((const int32_t *)step->aux)[symbol];
+  if (type < 0) return EDDY_EVENT_E_TYPE;
+  *target = (enum eddy_event_type)type;
+  return 0;
+}
+
+/* Records, arrays, maps, unions --------------------------------------------------------------------------------------------- */
+
+static int run_record(struct run *run, const struct eddy_step_list *list, uint8_t *target) {
+  if (list->is_event) {
+    memcpy(target, list->blank, sizeof(struct eddy_event));
+  } else {
+    memcpy(target, list->blank, sizeof(struct eddy_item));
+  }
+  return run_steps(run, list->steps, list->end, target);
+}
+
+static int run_union(struct run *run, const struct eddy_step *step, uint8_t *target) {
+  int64_t branch;
+  int error = eddy_avro_long(&run->cursor, &branch);
+  if (error) return error;
+  if (branch < 0 || branch >= step->count) return EDDY_EVENT_E_MALFORMED;
+  const struct eddy_step *taken = (const struct eddy_step *)step->aux + branch;
+  return run_steps(run, taken, taken + 1, target);
+}
+
+/* Makes room for a block of entries behind those that were read. 0, a code, or FULL. */
+static int grow_entries(struct run *run, uint64_t entry_min, size_t entry_size, size_t count_max, uint8_t **entries, size_t *count,
+                        uint64_t *more) {
+  int64_t size;
+  int error = eddy_avro_block(&run->cursor, entry_min, more, &size);
+  if (error || *more == 0) return error;
+  if (*more > count_max - *count) return EDDY_EVENT_E_LIMIT;
+  *entries = eddy_event_room_grow(run->room, *entries, *count * entry_size, (*count + (size_t)*more) * entry_size);
+  return *entries ? 0 : EDDY_DECODE_FULL;
+}
+
+static int run_items(struct run *run, const struct eddy_step *step, uint8_t *target) {
+  const struct eddy_step_entries *entries = step->aux;
+  uint8_t *items = NULL;
+  size_t count = 0;
+  for (;;) {
+    uint64_t more;
+    int error =
+        grow_entries(run, entries->entry_min, sizeof(struct eddy_item), EDDY_EVENT_ITEMS_MAX, &items, &count, &more);
+    if (error) return error;
+    if (more == 0) break;
+    for (; more > 0; more--, count++) {
+      error = run_steps(run, &entries->step, &entries->step + 1, items + count * sizeof(struct eddy_item));
+      if (error) return error;
+    }
+  }
+  *(const struct eddy_item **)(void *)(target + step->offset) = (const struct eddy_item *)(void *)items;
+  *(uint32_t *)(void *)(target + step->flag) = (uint32_t)count;
+  return 0;
+}
+
+static int run_property(struct run *run, const struct eddy_step *value, struct eddy_property *property) {
+  static const struct eddy_step key = {.op = EDDY_STEP_TEXT, .limit = EDDY_ID_MAX, .count = (uint32_t)-EDDY_EVENT_E_TEXT};
+  *property = (struct eddy_property){{NULL, 0}, {NULL, 0}};
+  int error = read_text(&run->cursor, &key, &property->key);
+  return error ? error : run_steps(run, value, value + 1, (uint8_t *)property);
+}
+
+static int run_properties(struct run *run, const struct eddy_step *step, uint8_t *target) {
+  const struct eddy_step_entries *entries = step->aux;
+  uint8_t *properties = NULL;
+  size_t count = 0;
+  for (;;) {
+    uint64_t more;
+    int error = grow_entries(run, entries->entry_min, sizeof(struct eddy_property), EDDY_EVENT_PROPERTIES_MAX, &properties,
+                             &count, &more);
+    if (error) return error;
+    if (more == 0) break;
+    for (; more > 0; more--, count++) {
+      error = run_property(run, &entries->step, (struct eddy_property *)(void *)properties + count);
+      if (error) return error;
+    }
+  }
+  *(const struct eddy_property **)(void *)(target + step->offset) = (const struct eddy_property *)(void *)properties;
+  *(uint32_t *)(void *)(target + step->flag) = (uint32_t)count;
+  return 0;
+}
+
+/* The loop ------------------------------------------------------------------------------------------------------------------ */
+
+/* Steps that are rare or heavy enough for a call. */
+static int run_rare(struct run *run, const struct eddy_step *step, uint8_t *target) {
+  struct eddy_avro_cursor *cursor = &run->cursor;
+  void *at = target + step->offset;
+  switch ((enum eddy_step_op)step->op) {
+    case EDDY_STEP_SKIP_FIXED: return eddy_avro_advance(cursor, step->count);
+    case EDDY_STEP_INT_AS_LONG:
+    case EDDY_STEP_INT:
+    case EDDY_STEP_LONG_AS_DOUBLE:
+    case EDDY_STEP_INT_AS_DOUBLE: return read_number(cursor, step, target);
+    case EDDY_STEP_BOOLEAN: return read_boolean(cursor, at);
+    case EDDY_STEP_DOUBLE: return read_double(cursor, at);
+    case EDDY_STEP_FLOAT: return read_float(cursor, at);
+    case EDDY_STEP_RECORD: return run_record(run, step->aux, target);
+    case EDDY_STEP_ITEMS: return run_items(run, step, target);
+    case EDDY_STEP_PROPERTIES: return run_properties(run, step, target);
+    case EDDY_STEP_UNION: return run_union(run, step, target);
+    case EDDY_STEP_SKIP_TREE: return eddy_avro_skip(step->aux, cursor);
+    case EDDY_STEP_NOTHING: return 0;
+    case EDDY_STEP_TEXT:
+    case EDDY_STEP_LONG:
+    case EDDY_STEP_ENUM:
+    case EDDY_STEP_SKIP_VARINT:
+    case EDDY_STEP_SKIP_BYTES:
+    case EDDY_STEP_FAIL: break;
+  }
+  return EDDY_EVENT_E_MALFORMED;
+}
+
+/* How many of the next `run` nullable fields are null: branch 0 is one zero byte. */
+static inline unsigned leading_nulls(const struct eddy_avro_cursor *cursor, unsigned run) {
+  unsigned found = 0;
+  if (eddy_avro_left(cursor) >= 8) {
+    uint64_t word = eddy_load_u64(cursor->at);
+    found = word ? (unsigned)__builtin_ctzll(word) / 8 : 8;
+  } else {
+    found = cursor->at < cursor->end && *cursor->at == 0;
+  }
+  return found < run ? found : run;
+}
+
+/* Reads which branch of a two-branch union with null follows: 1 null, 0 the other, or a code. */
+static int read_null(struct eddy_avro_cursor *cursor, unsigned nullable) {
+  int64_t branch;
+  int error = eddy_avro_long(cursor, &branch);
+  if (error) return error;
+  if (branch != 0 && branch != 1) return EDDY_EVENT_E_MALFORMED;
+  return branch == (int64_t)nullable - 1;
+}
+
+/* Recursion (run_rare) goes as deep as the plan: event, items, item, each perhaps behind a union. The cursor is kept in a
+ * local so that it stays in registers between the steps. */
+static int run_steps(struct run *run, const struct eddy_step *step, const struct eddy_step *end, uint8_t *target) {
+  struct eddy_avro_cursor cursor = run->cursor;
+  int64_t number = 0;
+  int error = 0;
+  for (; step < end && !error; step++) {
+    if (step->nullable) {
+      unsigned nulls = step->run ? leading_nulls(&cursor, step->run) : 0;
+      if (nulls) {
+        cursor.at += nulls;
+        step += nulls - 1;
+        continue;
+      }
+      error = read_null(&cursor, step->nullable);
+      if (error < 0) return error;
+      if (error > 0) {
+        error = 0;
+        continue;
+      }
+    }
+    switch (step->op) {
+      case EDDY_STEP_TEXT: error = read_text(&cursor, step, (void *)(target + step->offset)); break;
+      case EDDY_STEP_LONG:
+        error = eddy_avro_long(&cursor, &number);
+        error = store_long(step, error, number, target);
+        break;
+      case EDDY_STEP_ENUM: error = read_type(&cursor, step, (void *)(target + step->offset)); break;
+      case EDDY_STEP_SKIP_VARINT: error = eddy_avro_long(&cursor, &number); break;
+      case EDDY_STEP_SKIP_BYTES: error = skip_text(&cursor); break;
+      default:
+        run->cursor = cursor;
+        error = run_rare(run, step, target);
+        cursor = run->cursor;
+    }
+  }
+  run->cursor = cursor;
+  return error;
+}
+
+int eddy_decode_plan_run(const struct eddy_decode_plan *plan, const uint8_t *bytes, size_t size, struct eddy_event_room *room,
+                         struct eddy_event *event, size_t *used) {
+  struct run run = {{bytes, bytes + size}, room};
+  int error = run_steps(&run, &plan->root, &plan->root + 1, (uint8_t *)event);
+  *used = (size_t)(run.cursor.at - bytes);
+  return error;
+}
+
+int eddy_decode_plan_skip(const struct eddy_decode_plan *plan, const uint8_t *bytes, size_t size, size_t *used) {
+  struct eddy_avro_cursor cursor = {bytes, bytes + size};
+  int error = eddy_avro_skip(plan->writer, &cursor);
+  *used = (size_t)(cursor.at - bytes);
+  return error;
+}
+
+uint64_t eddy_decode_plan_min_size(const struct eddy_decode_plan *plan) { return plan->writer->min_size; }
