@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/memory.h"
 
 /* Largest magnitude of a weight: keeps every weighted sum of squares a finite double. */
@@ -24,8 +23,7 @@ struct work {
   struct solution now, best;
   double *candidate, *trial; /* [count] squared distances while seeding: best candidate so far, and the one on trial */
   double *row;               /* [stride] distances of one point */
-  double *mass;              /* [stride] */
-  uint32_t *members;         /* [stride] */
+  double *mass, *sums;       /* [stride], [dimensions][stride] of the points of each cluster */
 };
 
 static const float *point_at(const struct eddy_sample *sample, uint32_t point) {
@@ -56,7 +54,7 @@ static size_t carve_work(struct work *work, uint8_t *block) {
   work->trial = carve(block, &used, count * sizeof(double));
   work->row = carve(block, &used, work->stride * sizeof(double));
   work->mass = carve(block, &used, work->stride * sizeof(double));
-  work->members = carve(block, &used, work->stride * sizeof(uint32_t));
+  work->sums = carve(block, &used, (size_t)work->stride * work->sample->dimensions * sizeof(double));
   return used;
 }
 
@@ -163,65 +161,34 @@ static uint16_t nearest_slot(const struct work *work, uint32_t point, double *di
   return slot;
 }
 
-/* The point that costs most where it is and would not leave its cluster empty. */
-static uint32_t costliest_point(const struct work *work) {
-  uint32_t costliest = UINT32_MAX;
-  double most = 0;
-  for (uint32_t point = 0; point < work->sample->count; point++) {
-    double cost = (double)work->sample->weights[point] * work->now.distances[point];
-    if (cost > most && work->members[work->now.labels[point]] > 1) {
-      most = cost;
-      costliest = point;
-    }
-  }
-  return costliest;
-}
-
-/* An empty cluster takes the costliest point. There is one: there are at least as many distinct points as clusters, so that
- * some cluster holds two distinct ones. */
-static bool fill_empty_clusters(struct work *work) {
-  bool changed = false;
-  for (uint16_t slot = 0; slot < work->now.clusters; slot++) {
-    if (work->members[slot] > 0) continue;
-    uint32_t point = costliest_point(work);
-    EDDY_ASSERT(point != UINT32_MAX);
-    work->members[work->now.labels[point]]--;
-    work->members[slot] = 1;
-    work->now.labels[point] = slot;
-    work->now.distances[point] = 0;
-    set_centroid(work, slot, point);
-    changed = true;
-  }
-  return changed;
-}
-
 /* Labels every point; returns whether a label changed. */
 static bool assign_points(struct work *work) {
   bool changed = false;
-  memset(work->members, 0, work->stride * sizeof *work->members);
   for (uint32_t point = 0; point < work->sample->count; point++) {
     uint16_t slot = nearest_slot(work, point, &work->now.distances[point]);
     changed |= slot != work->now.labels[point];
     work->now.labels[point] = slot;
-    work->members[slot]++;
   }
-  return fill_empty_clusters(work) || changed;
+  return changed;
 }
 
+/* A cluster that lost all its points stays where it was, with mass 0. (After greedy seeding this hardly ever happens.) */
 static void move_to_means(struct work *work) {
   const struct eddy_sample *sample = work->sample;
-  double *centroids = work->now.centroids;
-  memset(centroids, 0, (size_t)work->stride * sample->dimensions * sizeof *centroids);
+  double *sums = work->sums;
+  memset(sums, 0, (size_t)work->stride * sample->dimensions * sizeof *sums);
   memset(work->mass, 0, work->stride * sizeof *work->mass);
   for (uint32_t point = 0; point < sample->count; point++) {
     uint16_t slot = work->now.labels[point];
     double weight = (double)sample->weights[point];
     const float *x = point_at(sample, point);
-    for (size_t i = 0; i < sample->dimensions; i++) centroids[i * work->stride + slot] += weight * (double)x[i];
+    for (size_t i = 0; i < sample->dimensions; i++) sums[i * work->stride + slot] += weight * (double)x[i];
     work->mass[slot] += weight;
   }
   for (size_t i = 0; i < sample->dimensions; i++) {
-    for (uint16_t slot = 0; slot < work->now.clusters; slot++) centroids[i * work->stride + slot] /= work->mass[slot];
+    for (size_t at = i * work->stride, slot = 0; slot < work->now.clusters; slot++) {
+      if (work->mass[slot] > 0) work->now.centroids[at + slot] = sums[at + slot] / work->mass[slot];
+    }
   }
 }
 
