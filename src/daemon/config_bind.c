@@ -12,7 +12,8 @@
 /* Words --------------------------------------------------------------------------------------------------------------------- */
 
 const char *eddy_config_shown(const struct eddy_config_node *node, char text[64]) {
-  snprintf(text, 64, "%.56s%s", node->raw, strlen(node->raw) > 56 ? "..." : "");
+  const char *raw = node->raw ? node->raw : "a list or mapping";
+  snprintf(text, 64, "%.56s%s", raw, strlen(raw) > 56 ? "..." : "");
   return text;
 }
 

@@ -72,6 +72,8 @@ void eddy_config_set_start(struct eddy_config_binder *, struct eddy_config_scope
                            const struct eddy_config_node *);
 void eddy_config_set_properties(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
                                 const struct eddy_config_node *);
+void eddy_config_set_redis_url(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
+                               const struct eddy_config_node *);
 void eddy_config_set_at_end(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
                             const struct eddy_config_node *);
 void eddy_config_set_publish_after(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
@@ -81,7 +83,6 @@ void eddy_config_set_publish_after(struct eddy_config_binder *, struct eddy_conf
 const char *eddy_config_check_app(const char *text);
 const char *eddy_config_check_instance(const char *text);
 const char *eddy_config_check_topic(const char *text);
-const char *eddy_config_check_redis_url(const char *text);
 const char *eddy_config_check_currency(const char *text);
 
 /* Rules about more than one key. */

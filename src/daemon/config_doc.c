@@ -156,10 +156,10 @@ static bool refuse_tag(struct reader *reader, const yaml_char_t *tag, yaml_mark_
 
 static bool add_scalar(struct reader *reader, const yaml_event_t *event) {
   if (!refuse_tag(reader, event->data.scalar.tag, event->start_mark)) return false;
+  if (memchr(event->data.scalar.value, '\0', event->data.scalar.length))
+    return stop(reader, place_of(event->start_mark), "a text holds a NUL character", NULL);
   struct eddy_config_node *node = node_new(reader, EDDY_CONFIG_SCALAR, event->start_mark);
   if (!node) return false;
-  size_t length = event->data.scalar.length;
-  if (memchr(event->data.scalar.value, '\0', length)) return stop(reader, node->place, "a text holds a NUL character", NULL);
   node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
   node->raw = node->text = strdup((const char *)event->data.scalar.value);
   if (!node->raw) return stop(reader, node->place, "out of memory", NULL);

@@ -153,5 +153,5 @@ static void expand_node(struct eddy_config_node *node, const char *folder, struc
 
 void eddy_config_expand(struct eddy_config_doc *doc, const char *folder, struct eddy_config_report *report) {
   for (struct eddy_config_node *node = doc->nodes; node; node = node->allocated)
-    if (node->kind == EDDY_CONFIG_SCALAR && !node->is_key && strstr(node->raw, "${")) expand_node(node, folder, report);
+    if (node->kind == EDDY_CONFIG_SCALAR && node->raw && !node->is_key && strstr(node->raw, "${")) expand_node(node, folder, report);
 }

@@ -71,8 +71,9 @@ static void check_unique(struct feature_list *list, uint16_t position) {
   const char *name = list->drafts[position].spec.name;
   int other = find_feature(list, name);
   if (!name[0] || other >= position) return;
+  char shown[64];
   const struct eddy_config_node *node = eddy_config_given(scope, "name");
-  eddy_config_wrong(list->binder, scope, "name", node, "there is a feature `%s` already", name);
+  eddy_config_wrong(list->binder, scope, "name", node, "there is a feature `%s` already", eddy_config_shown(node, shown));
   const struct eddy_config_node *first = eddy_config_given(&list->scopes[other], "name");
   if (first) eddy_config_report_hint(list->binder->report, "in line %d", first->place.line);
 }
@@ -81,9 +82,11 @@ static void resolve(struct feature_list *list, uint16_t position, const char *ke
   const struct eddy_config_scope *scope = &list->scopes[position];
   const struct eddy_config_node *node = eddy_config_given(scope, key);
   if (!node || !name[0]) return;
+  char shown[64];
+  eddy_config_shown(node, shown);
   int other = find_feature(list, name);
   if (other < 0) {
-    eddy_config_wrong(list->binder, scope, key, node, "there is no feature `%s`", name);
+    eddy_config_wrong(list->binder, scope, key, node, "there is no feature `%s`", shown);
     struct eddy_nearest nearest = eddy_nearest_begin(name);
     for (uint16_t i = 0; i < list->count; i++) eddy_nearest_offer(&nearest, list->drafts[i].spec.name);
     if (nearest.best) eddy_config_report_hint(list->binder->report, "did you mean `%s`?", nearest.best);
@@ -91,7 +94,8 @@ static void resolve(struct feature_list *list, uint16_t position, const char *ke
   }
   enum eddy_fold fold = list->drafts[other].spec.fold;
   if (fold != EDDY_FOLD_COUNT && fold != EDDY_FOLD_SUM)
-    eddy_config_wrong(list->binder, scope, key, node, "`%s` is of fold %s: only a count or a sum can stand here", name, folds[fold].name);
+    eddy_config_wrong(list->binder, scope, key, node, "`%s` is of fold %s: only a count or a sum can stand here", shown,
+                      folds[fold].name);
   *found = (uint16_t)other;
 }
 

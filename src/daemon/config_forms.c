@@ -5,6 +5,7 @@
 #include "daemon/config_bind.h"
 #include "daemon/config_value.h"
 #include "daemon/nearest.h"
+#include "sink/redis_url.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
 #define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -35,7 +36,7 @@ const char *eddy_config_check_currency(const char *text) {
 static bool is_port(const char *text) { return only(text, DIGITS, 5) && atoi(text) >= 1 && atoi(text) <= 65535; }
 
 /* "host", "host:port", "[address]:port" */
-static bool is_host(const char *text, size_t size, bool port_required) {
+static bool is_host(const char *text, size_t size) {
   char copy[300];
   if (size == 0 || size >= sizeof copy) return false;
   memcpy(copy, text, size);
@@ -43,28 +44,28 @@ static bool is_host(const char *text, size_t size, bool port_required) {
   char *bracket = copy[0] == '[' ? strchr(copy, ']') : NULL;
   char *colon = strrchr(bracket ? bracket : copy, ':');
   if (colon && !is_port(colon + 1)) return false;
-  if (!colon && port_required) return false;
   if (colon) *colon = '\0';
   return copy[0] != '\0' && strcspn(copy, " \t\r\n/,@") == strlen(copy) && (bracket || !strchr(copy, ':'));
-}
-
-/* "", "/" or "/number" */
-static bool is_database(const char *text) { return text[0] == '\0' || strcmp(text, "/") == 0 || (text[0] == '/' && only(text + 1, DIGITS, 4)); }
-
-const char *eddy_config_check_redis_url(const char *text) {
-  if (strncmp(text, "unix://", 7) == 0) return text[7] == '/' ? NULL : "unix:// and an absolute path";
-  if (strncmp(text, "rediss://", 9) == 0) return "redis:// (no TLS yet: put a tunnel in front)";
-  if (strncmp(text, "redis://", 8) != 0) return "redis://[user:password@]host[:port][/database] or unix:///path";
-  const char *host = text + 8, *at = strrchr(host, '@');
-  if (at) host = at + 1;
-  size_t size = strcspn(host, "/");
-  return is_host(host, size, false) && is_database(host + size) ? NULL : "redis://[user:password@]host[:port][/database] or unix:///path";
 }
 
 static void not_this(struct eddy_config_binder *binder, const struct eddy_config_scope *scope, const struct eddy_config_key *key,
                      const struct eddy_config_node *node) {
   char shown[64];
   eddy_config_wrong(binder, scope, key->name, node, "expected %s, not \"%s\"", key->form, eddy_config_shown(node, shown));
+}
+
+void eddy_config_set_redis_url(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
+                               const struct eddy_config_node *node) {
+  char why[160];
+  struct eddy_redis_url url;
+  const char *text = eddy_config_scalar(binder, scope, key->name, node);
+  if (!text) return;
+  if (eddy_redis_url_parse(&url, text, why, sizeof why) == 0) {
+    eddy_config_replace(binder, &binder->config->redis.url, text);
+    return;
+  }
+  eddy_config_wrong(binder, scope, key->name, node, "%s", why);
+  eddy_config_report_hint(binder->report, "%s", key->form);
 }
 
 /* kafka.brokers: what a list says is joined by commas, as librdkafka wants it. */
@@ -82,7 +83,7 @@ static bool are_brokers(const char *text) {
     while (*at == ' ') at++;
     size_t size = strcspn(at, ",");
     size_t scheme = strncmp(at, "PLAINTEXT://", 12) == 0 ? 12 : 0;
-    if (size < scheme || !is_host(at + scheme, size - scheme, false)) return false;
+    if (size < scheme || !is_host(at + scheme, size - scheme)) return false;
     at += size;
     if (!*at) return true;
   }

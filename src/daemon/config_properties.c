@@ -61,7 +61,9 @@ static void hint_property(struct eddy_config_binder *binder, rd_kafka_conf_t *sc
 static void refused(struct eddy_config_binder *binder, const struct eddy_config_node *name, const struct eddy_config_node *value,
                     const char *sentence) {
   if (value->text == value->raw) {
-    eddy_config_report_add(binder->report, value->place, "`kafka.properties`: %s", sentence);
+    const char *bare = bare_name(name->raw); /* the sentence may speak of what this is an alias of */
+    bool named = strstr(sentence, bare) != NULL;
+    eddy_config_report_add(binder->report, value->place, "`kafka.properties`: %.100s%s%s", named ? "" : bare, named ? "" : ": ", sentence);
   } else {
     eddy_config_report_add(binder->report, value->place, "`kafka.properties`: librdkafka refuses the value of %.100s", name->raw);
     eddy_config_report_hint(binder->report, "it is not shown because it comes from outside this file");

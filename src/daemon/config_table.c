@@ -58,8 +58,9 @@ static const struct eddy_config_key kafka_keys[] = {
 };
 
 static const struct eddy_config_key redis_keys[] = {
-    {.name = "url", .type = EDDY_CONFIG_TEXT, AT(redis.url), .check = eddy_config_check_redis_url, .fallback = "none: no Redis",
-     .meaning = "redis://[user:password@]host[:port][/database] or unix:///path"},
+    {.name = "url", .type = EDDY_CONFIG_SPECIAL, AT(redis.url), .set = eddy_config_set_redis_url,
+     .form = "redis://[user:password@]host[:port][/database] or unix:///path[?db=N]", .fallback = "none: no Redis",
+     .meaning = "where Redis is; special characters in user and password as %XX"},
     {.name = "stream_max_length", .type = EDDY_CONFIG_COUNT, AT(redis.stream_max_length), RANGE(100, 100000000),
      .meaning = "entries kept in each trigger stream (about)"},
     {.name = "buffer_max", .type = EDDY_CONFIG_BYTES, AT(redis.buffer_max), RANGE(1 << 20, 64 * GIB), .unit = "MiB",

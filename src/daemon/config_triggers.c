@@ -33,9 +33,11 @@ static void check_trigger(struct eddy_config_binder *binder, const struct eddy_c
 static void check_unique(struct eddy_config_binder *binder, const struct eddy_config_scope *scope, uint16_t position) {
   const struct eddy_spec *spec = &binder->config->spec;
   const char *name = spec->triggers[position].name;
+  const struct eddy_config_node *node = eddy_config_given(scope, "name");
+  char shown[64];
   for (uint16_t i = 0; i < position && name[0]; i++)
     if (strcmp(spec->triggers[i].name, name) == 0)
-      eddy_config_wrong(binder, scope, "name", eddy_config_given(scope, "name"), "there is a trigger `%s` already", name);
+      eddy_config_wrong(binder, scope, "name", node, "there is a trigger `%s` already", eddy_config_shown(node, shown));
 }
 
 static void bind_trigger(struct eddy_config_binder *binder, const struct eddy_config_node *node) {

@@ -30,7 +30,7 @@ static int edit_distance(const char *a, int a_len, const char *b, int b_len) {
 
 struct eddy_nearest eddy_nearest_begin(const char *wanted) {
   size_t length = strlen(wanted);
-  int limit = length < 3 ? 1 : (int)(length + 2) / 3;
+  int limit = length < 6 ? 1 : (int)(length < LENGTH_MAX ? length : LENGTH_MAX) / 3;
   return (struct eddy_nearest){.wanted = wanted, .best = NULL, .distance = limit + 1};
 }
 
