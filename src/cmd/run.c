@@ -1,0 +1,106 @@
+/* eddy run -c FILE: the pipeline until a signal asks it to end. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "daemon/clock.h"
+#include "daemon/log.h"
+#include "daemon/pipeline.h"
+
+enum { WAIT_MS = 200, PROGRESS_MS = 10000 };
+
+static int usage(FILE *out, int exit_code) {
+  fputs("usage: eddy run [-c FILE]\n"
+        "Reads events from Kafka, keeps profiles, publishes segment changes and triggers until SIGTERM or SIGINT.\n"
+        "  -c FILE  configuration (default: built-in; see `eddy config reference`)\n"
+        "A second signal ends it at once. Exit codes: 0 left in good order, 75 try again, 78 configuration.\n",
+        out);
+  return exit_code;
+}
+
+/* Blocked in every thread, so that only sigtimedwait() below takes them. */
+static sigset_t block_signals(void) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, NULL);
+  return signals;
+}
+
+static void log_progress(struct eddy_pipeline *pipeline, const struct eddy_logger *logger, uint64_t *events_before, int64_t passed) {
+  struct eddy_pipeline_stats *stats = malloc(sizeof(*stats));
+  if (!stats) return;
+  eddy_pipeline_stats(pipeline, stats);
+  uint64_t fresh = stats->events - *events_before;
+  *events_before = stats->events;
+  eddy_log(logger, EDDY_LOG_INFO, "progress",
+           "events=%" PRIu64 " events_per_s=%" PRIu64 " lag=%" PRIu64 " partitions=%" PRIu64 " at_end=%" PRIu64 " users=%" PRIu64
+           " segment_changes=%" PRIu64 " triggers=%" PRIu64 " suppressed=%" PRIu64 " invalid=%" PRIu64 " model=%" PRIu64,
+           stats->events, fresh * 1000 / (uint64_t)(passed > 0 ? passed : 1), stats->lag, stats->partitions,
+           stats->partitions_at_end, stats->users, stats->segment_changes, stats->triggers_fired, stats->triggers_suppressed,
+           stats->invalid, stats->model_version);
+  free(stats);
+}
+
+/* Until all workers have ended; the first signal asks them to. */
+static void watch_over(struct eddy_pipeline *pipeline, struct eddy_log_writer *writer, const struct eddy_logger *logger,
+                       const sigset_t *signals) {
+  const struct timespec wait = {.tv_nsec = WAIT_MS * 1000000};
+  bool asked = false;
+  uint64_t events = 0;
+  int64_t reported = eddy_clock_mono();
+  while (!eddy_pipeline_ended(pipeline)) {
+    int number = sigtimedwait(signals, NULL, &wait);
+    if (number > 0 && asked) _exit(75);
+    if (number > 0) {
+      eddy_log(logger, EDDY_LOG_INFO, "eddy is asked to end", "signal=%s", number == SIGTERM ? "SIGTERM" : "SIGINT");
+      eddy_pipeline_request_stop(pipeline);
+      asked = true;
+    }
+    eddy_log_flush(writer);
+    int64_t passed = eddy_clock_mono() - reported;
+    if (passed < PROGRESS_MS || asked) continue;
+    log_progress(pipeline, logger, &events, passed);
+    reported += passed;
+  }
+}
+
+static int run(const struct eddy_config *config) {
+  struct eddy_log_writer *writer = NULL;
+  struct eddy_log_options options = {.level = (enum eddy_log_level)config->log.level, .json = config->log.json};
+  if (eddy_log_open(&writer, &options) != 0) return 71;
+  struct eddy_logger logger = eddy_log_logger(writer);
+  sigset_t signals = block_signals();
+  struct eddy_pipeline *pipeline;
+  int exit_code = 71;
+  if (eddy_pipeline_start(&pipeline, config, &logger) == 0) {
+    watch_over(pipeline, writer, &logger, &signals);
+    exit_code = eddy_pipeline_join(pipeline);
+  }
+  eddy_log_close(writer);
+  return exit_code;
+}
+
+int eddy_cmd_run(int argc, char **argv) {
+  const char *path = NULL;
+  int option;
+  optind = 1;
+  while ((option = getopt(argc, argv, "c:h")) != -1) {
+    if (option == 'h') return usage(stdout, 0);
+    if (option != 'c') return usage(stderr, 64);
+    path = optarg;
+  }
+  if (optind != argc) return usage(stderr, 64);
+  struct eddy_config config;
+  int exit_code = 78;
+  if (eddy_config_load(&config, path, stderr) == 0) exit_code = run(&config);
+  eddy_config_free(&config);
+  return exit_code;
+}

@@ -1,0 +1,324 @@
+#include "daemon/commit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "daemon/clock.h"
+#include "daemon/emit.h"
+#include "daemon/kafka_conf.h"
+
+enum {
+  TRANSACTION_MS = 10000,    /* transaction.timeout.ms: after it the coordinator aborts by itself */
+  CALL_MS = 2000,            /* one try of a call that is repeated */
+  RETRY_MIN_MS = 20, RETRY_MAX_MS = 1000,
+  BLOCKED_MAX_MS = 300000,
+};
+
+static const char *state_name(enum eddy_commit_state state) {
+  static const char *const names[] = {"idle", "open", "sealed", "aborted", "unknown"};
+  return names[state];
+}
+
+#define BIT(state) (1u << (state))
+static const unsigned legal_next[] = {
+    [EDDY_COMMIT_IDLE] = BIT(EDDY_COMMIT_OPEN) | BIT(EDDY_COMMIT_ABORTED) | BIT(EDDY_COMMIT_UNKNOWN),
+    [EDDY_COMMIT_OPEN] = BIT(EDDY_COMMIT_SEALED) | BIT(EDDY_COMMIT_ABORTED) | BIT(EDDY_COMMIT_UNKNOWN),
+    [EDDY_COMMIT_SEALED] = BIT(EDDY_COMMIT_IDLE) | BIT(EDDY_COMMIT_ABORTED) | BIT(EDDY_COMMIT_UNKNOWN),
+    [EDDY_COMMIT_ABORTED] = BIT(EDDY_COMMIT_OPEN) | BIT(EDDY_COMMIT_IDLE) | BIT(EDDY_COMMIT_UNKNOWN),
+    [EDDY_COMMIT_UNKNOWN] = BIT(EDDY_COMMIT_IDLE) | BIT(EDDY_COMMIT_ABORTED),
+};
+
+static void set_state(struct eddy_worker *worker, enum eddy_commit_state next) {
+  if (worker->commit_state == next) return;
+  EDDY_ASSERT(legal_next[worker->commit_state] & BIT(next));
+  eddy_log(worker->logger, EDDY_LOG_DEBUG, "commit", "worker=%u from=%s to=%s", worker->index, state_name(worker->commit_state),
+           state_name(next));
+  worker->commit_state = next;
+}
+
+/* Producer ----------------------------------------------------------------------------------------------------------------- */
+
+static int make_sink(struct eddy_worker *worker) {
+  char why[512];
+  rd_kafka_conf_t *conf = eddy_kafka_conf(worker->config, EDDY_KAFKA_PRODUCER, worker->index, why, sizeof(why));
+  struct eddy_kafka_sink_options options = {.conf = conf, .topic_count = EDDY_TOPIC_COUNT, .logger = worker->logger};
+  for (size_t i = 0; i < EDDY_TOPIC_COUNT; i++) options.topics[i] = worker->topics.names[i];
+  if (conf && eddy_kafka_sink_open(&worker->sink, &options, why, sizeof(why)) == 0) return 0;
+  eddy_worker_fail(worker, 78, "producer refused", "reason=\"%s\"", why);
+  return -1;
+}
+
+static void renew_sink(struct eddy_worker *worker) {
+  eddy_kafka_sink_close(worker->sink);
+  worker->sink = NULL;
+}
+
+/* A worker that is to end tries for a while only. */
+static bool may_try(const struct eddy_worker *worker, int64_t started) {
+  return !worker->failed && (!eddy_worker_ending(worker) || eddy_clock_mono() - started < TRANSACTION_MS);
+}
+
+int eddy_commit_open(struct eddy_worker *worker) {
+  bool said = false;
+  int64_t started = eddy_clock_mono();
+  while (may_try(worker, started)) {
+    if (!worker->sink && make_sink(worker) != 0) return -1;
+    enum eddy_txn_result result = eddy_kafka_sink_init(worker->sink, CALL_MS);
+    if (result == EDDY_TXN_DONE) {
+      if (said) eddy_log(worker->logger, EDDY_LOG_INFO, "Kafka is back", "worker=%u", worker->index);
+      return 0;
+    }
+    if (!said) {
+      eddy_log(worker->logger, EDDY_LOG_WARN, "waiting for Kafka", "worker=%u brokers=%s reason=\"%s\"", worker->index,
+               worker->config->kafka.brokers, eddy_kafka_sink_why(worker->sink));
+    }
+    said = true;
+    if (result != EDDY_TXN_RETRY) renew_sink(worker);
+    eddy_clock_sleep(RETRY_MIN_MS);
+  }
+  eddy_worker_fail(worker, 75, "ended without a last commit", "worker=%u reason=\"no broker answers\"", worker->index);
+  return -1;
+}
+
+/* Outcomes ------------------------------------------------------------------------------------------------------------------ */
+
+static void settle_partition(struct eddy_worker *worker, struct eddy_partition *partition) {
+  partition->in_flight = false;
+  partition->touched = false;
+  partition->meta.sequence++;
+  if (worker->redis) {
+    /* Until state is durable an engine counts its effects from 0 again after each start: the tenure stands in for the incarnation. */
+    eddy_redis_sink_committed(worker->redis, (uint32_t)partition->id, partition->tenure, partition->meta.sequence,
+                              partition->effects.items, partition->effects.count, worker->model);
+  }
+  eddy_effects_clear(&partition->effects);
+  partition->encoded = 0;
+}
+
+static void committed(struct eddy_worker *worker) {
+  eddy_stat_add(&worker->stats.commits, 1);
+  eddy_stat_add(&worker->stats.outputs, worker->outbox.count);
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    if (worker->partitions[i] && worker->partitions[i]->in_flight) settle_partition(worker, worker->partitions[i]);
+  }
+  eddy_outbox_clear(&worker->outbox);
+  worker->retry_wait = 0;
+  worker->blocked_since = 0;
+  set_state(worker, EDDY_COMMIT_IDLE);
+}
+
+/* Nothing was cleared, so there is nothing to undo. */
+static void aborted(struct eddy_worker *worker) {
+  int64_t now = eddy_clock_mono();
+  eddy_stat_add(&worker->stats.aborts, 1);
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    if (worker->partitions[i]) worker->partitions[i]->in_flight = false;
+  }
+  eddy_outbox_rewind(&worker->outbox);
+  worker->retry_wait = worker->retry_wait ? worker->retry_wait * 2 : RETRY_MIN_MS;
+  if (worker->retry_wait > RETRY_MAX_MS) worker->retry_wait = RETRY_MAX_MS;
+  worker->retry_at = now + worker->retry_wait;
+  if (!worker->blocked_since) worker->blocked_since = now;
+  set_state(worker, EDDY_COMMIT_ABORTED);
+  if (now - worker->blocked_since > BLOCKED_MAX_MS) {
+    eddy_worker_fail(worker, 75, "commits fail", "worker=%u reason=\"%s\"", worker->index, eddy_kafka_sink_why(worker->sink));
+  }
+}
+
+static rd_kafka_topic_partition_list_t *in_flight(const struct eddy_worker *worker) {
+  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(worker->partition_count);
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    if (worker->partitions[i] && worker->partitions[i]->in_flight) {
+      rd_kafka_topic_partition_list_add(list, worker->topics.input, i);
+    }
+  }
+  return list;
+}
+
+/* +1: ours was committed; 0: it was not; -1: somebody else has committed since. */
+static int compare_sequence(const struct eddy_partition *partition, const rd_kafka_topic_partition_t *stable) {
+  struct eddy_offset_meta meta = {0};
+  if (stable->offset >= 0 && eddy_offset_meta_parse(stable->metadata, stable->metadata_size, &meta) != 0) return -1;
+  if (stable->offset >= 0 && meta.incarnation != partition->meta.incarnation) return -1;
+  if (meta.sequence == partition->meta.sequence) return 0;
+  return meta.sequence == partition->meta.sequence + 1 ? 1 : -1;
+}
+
+/* All offsets of a transaction are in one partition of the offsets topic: either all were committed or none. */
+static int read_outcome(struct eddy_worker *worker) {
+  rd_kafka_topic_partition_list_t *list = in_flight(worker);
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  int64_t started = eddy_clock_mono();
+  if (list->cnt > 0) {
+    do error = eddy_kafka_source_committed(worker->source, list, CALL_MS);
+    while (error && may_try(worker, started));
+  }
+  int outcome = 0;
+  for (int i = 0; i < list->cnt && !error; i++) {
+    outcome = compare_sequence(worker->partitions[list->elems[i].partition], &list->elems[i]);
+    if (outcome < 0) break;
+  }
+  rd_kafka_topic_partition_list_destroy(list);
+  return error ? -1 : outcome;
+}
+
+/* Rule 18. */
+static void find_out(struct eddy_worker *worker) {
+  set_state(worker, EDDY_COMMIT_UNKNOWN);
+  eddy_log(worker->logger, EDDY_LOG_INFO, "producer renewed", "worker=%u reason=\"%s\"", worker->index,
+           eddy_kafka_sink_why(worker->sink));
+  renew_sink(worker);
+  if (eddy_commit_open(worker) != 0) return;
+  int outcome = read_outcome(worker);
+  if (outcome > 0) {
+    committed(worker);
+  } else if (outcome == 0) {
+    aborted(worker);
+  } else {
+    eddy_worker_fail(worker, 75, "partitions were committed by another member", "worker=%u", worker->index);
+  }
+}
+
+/* The coordinator fences a producer also when its transaction has lasted too long, for instance while the broker was away. A twin
+ * under the same name is noticed by the consumer (group.instance.id), at once. */
+static bool may_have_expired(const struct eddy_worker *worker) {
+  return eddy_clock_mono() - worker->opened_at >= TRANSACTION_MS / 2;
+}
+
+static void give_up_transaction(struct eddy_worker *worker) {
+  if (eddy_kafka_sink_abort(worker->sink) == EDDY_TXN_DONE) {
+    aborted(worker);
+  } else {
+    find_out(worker);
+  }
+}
+
+static void settle(struct eddy_worker *worker, enum eddy_txn_result result) {
+  switch (result) {
+    case EDDY_TXN_DONE:
+      committed(worker);
+      break;
+    case EDDY_TXN_RETRY:
+    case EDDY_TXN_ABORT:
+      eddy_log(worker->logger, EDDY_LOG_WARN, "transaction aborted", "worker=%u reason=\"%s\"", worker->index,
+               eddy_kafka_sink_why(worker->sink));
+      give_up_transaction(worker);
+      break;
+    case EDDY_TXN_FENCED:
+      if (!may_have_expired(worker)) {
+        eddy_worker_fail(worker, 75, "fenced by another producer", "worker=%u hint=\"another process runs under instance %s\"",
+                         worker->index, worker->config->instance);
+        break;
+      }
+      find_out(worker);
+      break;
+    case EDDY_TXN_RENEW:
+      find_out(worker);
+      break;
+  }
+}
+
+/* The course of a commit --------------------------------------------------------------------------------------------------- */
+
+static bool begin(struct eddy_worker *worker) {
+  if (worker->commit_state == EDDY_COMMIT_OPEN) return true;
+  if (worker->commit_state == EDDY_COMMIT_ABORTED && eddy_clock_mono() < worker->retry_at) return false;
+  enum eddy_txn_result result = eddy_kafka_sink_begin(worker->sink);
+  if (result != EDDY_TXN_DONE) {
+    settle(worker, result);
+    return false;
+  }
+  worker->opened_at = eddy_clock_mono();
+  set_state(worker, EDDY_COMMIT_OPEN);
+  return true;
+}
+
+/* False if the transaction had to be given up. */
+static bool produce(struct eddy_worker *worker) {
+  struct eddy_outbox *outbox = &worker->outbox;
+  while (outbox->produced < outbox->count) {
+    enum eddy_txn_result result = eddy_kafka_sink_produce(worker->sink, &outbox->records[outbox->produced].record);
+    if (result != EDDY_TXN_DONE) {
+      settle(worker, result);
+      return false;
+    }
+    outbox->produced++;
+  }
+  return true;
+}
+
+void eddy_commit_produce(struct eddy_worker *worker) {
+  if (worker->outbox.produced < worker->outbox.count && !worker->failed && begin(worker)) produce(worker);
+}
+
+bool eddy_commit_is_due(const struct eddy_worker *worker) {
+  return worker->outbox.count >= EDDY_COMMIT_RECORDS_MAX || worker->outbox.bytes >= EDDY_COMMIT_BYTES_MAX;
+}
+
+static void add_offset(rd_kafka_topic_partition_list_t *list, const char *topic, struct eddy_partition *partition) {
+  struct eddy_offset_meta next = partition->meta;
+  next.sequence++;
+  char text[EDDY_OFFSET_META_TEXT];
+  eddy_offset_meta_format(&next, text);
+  rd_kafka_topic_partition_t *offset = rd_kafka_topic_partition_list_add(list, topic, partition->id);
+  offset->offset = partition->position;
+  offset->metadata = strdup(text);
+  offset->metadata_size = offset->metadata ? strlen(text) : 0;
+  partition->in_flight = true;
+}
+
+static rd_kafka_topic_partition_list_t *offsets_to_send(struct eddy_worker *worker) {
+  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(worker->partition_count);
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    if (worker->partitions[i] && worker->partitions[i]->touched) add_offset(list, worker->topics.input, worker->partitions[i]);
+  }
+  return list;
+}
+
+/* Group metadata is fetched now: the generation in it is what fences a member that was thrown out. */
+static enum eddy_txn_result send_offsets(struct eddy_worker *worker) {
+  rd_kafka_topic_partition_list_t *list = offsets_to_send(worker);
+  rd_kafka_consumer_group_metadata_t *group = eddy_kafka_source_group(worker->source);
+  enum eddy_txn_result result;
+  do result = eddy_kafka_sink_send_offsets(worker->sink, list, group, CALL_MS);
+  while (result == EDDY_TXN_RETRY && eddy_clock_mono() - worker->opened_at < TRANSACTION_MS);
+  rd_kafka_consumer_group_metadata_destroy(group);
+  rd_kafka_topic_partition_list_destroy(list);
+  return result;
+}
+
+static bool anything_to_commit(const struct eddy_worker *worker) {
+  if (worker->outbox.count > 0) return true;
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    if (worker->partitions[i] && worker->partitions[i]->touched) return true;
+  }
+  return false;
+}
+
+bool eddy_commit_now(struct eddy_worker *worker, bool force) {
+  if (!worker->sink || worker->failed) return false;
+  if (force) worker->retry_at = 0;
+  eddy_emit_deltas(worker, eddy_clock_wall());
+  eddy_emit_model(worker);
+  if (!anything_to_commit(worker)) {
+    /* After an abort all that was open may have been dropped. */
+    if (worker->commit_state == EDDY_COMMIT_ABORTED) set_state(worker, EDDY_COMMIT_IDLE);
+    return true;
+  }
+  if (worker->failed || !begin(worker) || !produce(worker)) return false;
+  set_state(worker, EDDY_COMMIT_SEALED);
+  enum eddy_txn_result result = send_offsets(worker);
+  if (result == EDDY_TXN_DONE) result = eddy_kafka_sink_commit(worker->sink);
+  settle(worker, result);
+  return worker->commit_state == EDDY_COMMIT_IDLE;
+}
+
+void eddy_commit_abort(struct eddy_worker *worker) {
+  if (worker->commit_state != EDDY_COMMIT_OPEN || !worker->sink) return;
+  if (worker->failed) {
+    eddy_kafka_sink_abort(worker->sink); /* spares others the wait until the transaction expires */
+  } else {
+    give_up_transaction(worker);
+  }
+}

@@ -1,0 +1,131 @@
+#include "daemon/pipeline.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/worker.h"
+
+struct eddy_pipeline {
+  const struct eddy_config *config;
+  const struct eddy_logger *logger;
+  pthread_mutex_t lock; /* of the list below, while workers start and end */
+  struct eddy_worker **workers;
+  uint32_t started, ended;
+  bool stop;
+};
+
+static const char *at_end_name(enum eddy_at_end at_end) {
+  switch (at_end) {
+    case EDDY_AT_END_WALL:
+      return "wall";
+    case EDDY_AT_END_NEWEST:
+      return "newest";
+    case EDDY_AT_END_HOLD:
+      return "hold";
+    case EDDY_AT_END_SCALED:
+      return "scaled";
+  }
+  return "";
+}
+
+static void say_start(const struct eddy_config *config, const struct eddy_logger *logger) {
+  eddy_log(logger, EDDY_LOG_INFO, "eddy starts",
+           "app=%s brokers=%s input=%s group=%s instance=%s workers=%u features=%u triggers=%u segments=%u commit_interval_ms=%" PRId64
+           " at_end=%s redis=%s profiles=\"empty: state is not durable yet\"",
+           config->app, config->kafka.brokers, config->kafka.input, config->kafka.group, config->instance, config->workers,
+           config->spec.feature_count, config->spec.trigger_count, config->model.segments, config->kafka.commit_interval_ms,
+           at_end_name(config->time.at_end), config->redis.url ? "on" : "off");
+}
+
+/* From the thread of a worker that ends: the others cannot do its part. */
+static void on_ended(void *ctx) {
+  struct eddy_pipeline *pipeline = ctx;
+  pthread_mutex_lock(&pipeline->lock);
+  pipeline->ended++;
+  pthread_mutex_unlock(&pipeline->lock);
+  eddy_pipeline_request_stop(pipeline);
+}
+
+int eddy_pipeline_start(struct eddy_pipeline **out, const struct eddy_config *config, const struct eddy_logger *logger) {
+  struct eddy_pipeline *pipeline = calloc(1, sizeof(*pipeline));
+  struct eddy_worker **workers = calloc(config->workers, sizeof(struct eddy_worker *));
+  if (!pipeline || !workers) {
+    free(pipeline);
+    free(workers);
+    return EDDY_E_NOMEM;
+  }
+  *pipeline = (struct eddy_pipeline){.config = config, .logger = logger, .workers = workers};
+  pthread_mutex_init(&pipeline->lock, NULL);
+  signal(SIGPIPE, SIG_IGN); /* a closed socket is an error to handle, not a reason to die */
+  say_start(config, logger);
+  int error = 0;
+  pthread_mutex_lock(&pipeline->lock);
+  for (uint32_t i = 0; i < config->workers && !error; i++) {
+    struct eddy_worker_options options = {.config = config, .logger = logger, .index = i, .ended = on_ended, .ctx = pipeline};
+    error = eddy_worker_start(&pipeline->workers[i], &options);
+    if (!error) pipeline->started++;
+  }
+  pthread_mutex_unlock(&pipeline->lock);
+  if (error) {
+    eddy_pipeline_request_stop(pipeline);
+    eddy_pipeline_join(pipeline);
+    return error;
+  }
+  *out = pipeline;
+  return 0;
+}
+
+void eddy_pipeline_request_stop(struct eddy_pipeline *pipeline) {
+  pthread_mutex_lock(&pipeline->lock);
+  bool first = !pipeline->stop;
+  pipeline->stop = true;
+  for (uint32_t i = 0; first && i < pipeline->started; i++) eddy_worker_request_stop(pipeline->workers[i]);
+  pthread_mutex_unlock(&pipeline->lock);
+}
+
+bool eddy_pipeline_ended(struct eddy_pipeline *pipeline) {
+  pthread_mutex_lock(&pipeline->lock);
+  bool ended = pipeline->ended == pipeline->started;
+  pthread_mutex_unlock(&pipeline->lock);
+  return ended;
+}
+
+void eddy_pipeline_stats(struct eddy_pipeline *pipeline, struct eddy_pipeline_stats *stats) {
+  memset(stats, 0, sizeof(*stats));
+  pthread_mutex_lock(&pipeline->lock);
+  for (uint32_t i = 0; i < pipeline->started; i++) eddy_stats_merge(stats, eddy_worker_stats_of(pipeline->workers[i]));
+  pthread_mutex_unlock(&pipeline->lock);
+  eddy_stats_finish(stats);
+}
+
+static void say_end(const struct eddy_pipeline *pipeline, const struct eddy_pipeline_stats *stats, int exit_code) {
+  eddy_log(pipeline->logger, EDDY_LOG_INFO, "eddy ends",
+           "exit=%d events=%" PRIu64 " invalid=%" PRIu64 " clamped=%" PRIu64 " late=%" PRIu64 " segment_changes=%" PRIu64
+           " triggers_fired=%" PRIu64 " triggers_suppressed=%" PRIu64 " commits=%" PRIu64 " aborts=%" PRIu64,
+           exit_code, stats->events, stats->invalid, stats->clamped, stats->late, stats->segment_changes, stats->triggers_fired,
+           stats->triggers_suppressed, stats->commits, stats->aborts);
+}
+
+/* Waits without the lock: workers that end need it. */
+static void await_all(struct eddy_pipeline *pipeline) {
+  for (uint32_t i = 0; i < pipeline->started; i++) eddy_worker_await(pipeline->workers[i]);
+}
+
+int eddy_pipeline_join(struct eddy_pipeline *pipeline) {
+  int exit_code = 0;
+  await_all(pipeline);
+  struct eddy_pipeline_stats *stats = malloc(sizeof(*stats));
+  if (stats) eddy_pipeline_stats(pipeline, stats);
+  for (uint32_t i = 0; i < pipeline->started; i++) {
+    int code = eddy_worker_free(pipeline->workers[i]);
+    if (exit_code == 0) exit_code = code;
+  }
+  if (stats) say_end(pipeline, stats, exit_code);
+  free(stats);
+  pthread_mutex_destroy(&pipeline->lock);
+  free(pipeline->workers);
+  free(pipeline);
+  return exit_code;
+}

@@ -1,0 +1,119 @@
+#include "daemon/stats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/timefmt.h"
+
+void eddy_worker_stats_init(struct eddy_worker_stats *stats) {
+  memset(stats, 0, sizeof(*stats));
+  pthread_mutex_init(&stats->lock, NULL);
+}
+
+void eddy_worker_stats_fini(struct eddy_worker_stats *stats) { pthread_mutex_destroy(&stats->lock); }
+
+static void merge_segments(struct eddy_pipeline_stats *sum, const struct eddy_board *board) {
+  /* Workers adopt a version at slightly different moments: show the newest one. */
+  if (board->segment_count == 0 || board->model_version < sum->model_version) return;
+  if (board->model_version > sum->model_version) {
+    sum->model_version = board->model_version;
+    sum->segment_count = board->segment_count;
+    memcpy(sum->segments, board->segments, sizeof(sum->segments));
+    return;
+  }
+  for (uint16_t i = 0; i < sum->segment_count; i++) sum->segments[i].users += board->segments[i].users;
+}
+
+static void merge_triggers(struct eddy_pipeline_stats *sum, const struct eddy_board *board) {
+  uint64_t shown = board->trigger_count < EDDY_BOARD_TRIGGERS ? board->trigger_count : EDDY_BOARD_TRIGGERS;
+  for (uint64_t i = 0; i < shown; i++) {
+    const struct eddy_board_trigger *trigger = &board->triggers[(board->trigger_count - 1 - i) % EDDY_BOARD_TRIGGERS];
+    uint16_t at = 0;
+    while (at < sum->trigger_count && sum->triggers[at].published_at >= trigger->published_at) at++;
+    if (at == EDDY_BOARD_TRIGGERS) return;
+    uint16_t behind = (uint16_t)(sum->trigger_count - at);
+    if (sum->trigger_count == EDDY_BOARD_TRIGGERS) behind--;
+    memmove(&sum->triggers[at + 1], &sum->triggers[at], behind * sizeof(*sum->triggers));
+    sum->triggers[at] = *trigger;
+    if (sum->trigger_count < EDDY_BOARD_TRIGGERS) sum->trigger_count++;
+  }
+}
+
+void eddy_stats_merge(struct eddy_pipeline_stats *sum, struct eddy_worker_stats *worker) {
+#define X(name, help) sum->name += eddy_stat_get(&worker->name);
+  EDDY_STATS(X)
+#undef X
+  pthread_mutex_lock(&worker->lock);
+  merge_segments(sum, &worker->board);
+  merge_triggers(sum, &worker->board);
+  pthread_mutex_unlock(&worker->lock);
+}
+
+static int by_size(const void *left, const void *right) {
+  const struct eddy_board_segment *a = left, *b = right;
+  if (a->users != b->users) return a->users > b->users ? -1 : 1;
+  return a->id < b->id ? -1 : a->id > b->id;
+}
+
+void eddy_stats_finish(struct eddy_pipeline_stats *sum) {
+  qsort(sum->segments, sum->segment_count, sizeof(*sum->segments), by_size);
+}
+
+static void copy_text(char *into, size_t size, struct eddy_str text) {
+  size_t length = text.data ? text.len : 0;
+  if (length >= size) length = size - 1;
+  if (length > 0) memcpy(into, text.data, length);
+  into[length] = 0;
+}
+
+static void describe_cart(char *into, size_t size, const struct eddy_trigger_fired *fired) {
+  size_t at = 0;
+  into[0] = 0;
+  for (uint16_t i = 0; i < fired->line_count && at + 1 < size; i++) {
+    const struct eddy_cart_line *line = &fired->lines[i];
+    struct eddy_str name = line->name.data ? line->name : line->product_id;
+    int wrote = snprintf(into + at, size - at, "%s%d x %.*s", i ? ", " : "", line->quantity, (int)name.len, name.data);
+    at += wrote > 0 ? (size_t)wrote : 0;
+  }
+}
+
+static void describe_reason(char *into, size_t size, const struct eddy_trigger_fired *fired) {
+  char wait[EDDY_TIME_TEXT];
+  eddy_duration_format(fired->due_at - fired->armed_at, wait);
+  snprintf(into, size, "nothing for %s after %s", wait, eddy_event_type_name(fired->armed_by));
+}
+
+void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *spec, const struct eddy_effect *effect) {
+  const struct eddy_trigger_fired *fired = &effect->as.trigger;
+  pthread_mutex_lock(&stats->lock);
+  struct eddy_board_trigger *shown = &stats->board.triggers[stats->board.trigger_count++ % EDDY_BOARD_TRIGGERS];
+  memcpy(shown->trigger, spec->triggers[fired->trigger].name, sizeof(shown->trigger));
+  copy_text(shown->user, sizeof(shown->user), effect->user_id);
+  copy_text(shown->subject, sizeof(shown->subject), fired->subject);
+  copy_text(shown->currency, sizeof(shown->currency), fired->currency);
+  describe_cart(shown->cart, sizeof(shown->cart), fired);
+  describe_reason(shown->reason, sizeof(shown->reason), fired);
+  shown->due_at = fired->due_at;
+  shown->fired_at = fired->fired_at;
+  shown->published_at = fired->published_at;
+  shown->value = fired->cart_value;
+  pthread_mutex_unlock(&stats->lock);
+}
+
+void eddy_board_segments(struct eddy_worker_stats *stats, const struct eddy_model *model, const uint64_t *sizes) {
+  pthread_mutex_lock(&stats->lock);
+  stats->board.segment_count = 0;
+  if (model) {
+    struct eddy_model_parts parts = eddy_model_parts_of(model);
+    stats->board.model_version = parts.version;
+    stats->board.segment_count = parts.clusters;
+    for (uint16_t i = 0; i < parts.clusters; i++) {
+      struct eddy_board_segment *segment = &stats->board.segments[i];
+      segment->id = parts.cards[i].id;
+      memcpy(segment->name, parts.cards[i].name, sizeof(segment->name));
+      segment->users = sizes[i];
+    }
+  }
+  pthread_mutex_unlock(&stats->lock);
+}

@@ -1,0 +1,19 @@
+/* Gaining and losing input partitions. Both run inside eddy_kafka_source_poll() or _close(), on the worker's thread.
+ *
+ * Gained: where to start is read from the committed offset and its metadata; without one, kafka.start decides and the
+ * application's incarnation begins. Given up: commit first. Lost: somebody else may own it already, so drop it at once.
+ */
+#ifndef EDDY_DAEMON_TENURE_H
+#define EDDY_DAEMON_TENURE_H
+
+#include "daemon/worker_state.h"
+
+int eddy_tenure_begin(struct eddy_worker *worker, rd_kafka_topic_partition_list_t *partitions);
+void eddy_tenure_end(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *partitions, bool lost);
+
+/* Stops reading a partition for one more reason, and tries again after `wait_ms`; what was prefetched is read again then. */
+void eddy_tenure_pause(struct eddy_worker *worker, struct eddy_partition *partition, enum eddy_pause reason, int64_t wait_ms);
+/* Goes on with the paused partitions whose time has come. */
+void eddy_tenure_retry(struct eddy_worker *worker, int64_t mono);
+
+#endif

@@ -1,0 +1,357 @@
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "daemon/clock.h"
+#include "daemon/commit.h"
+#include "daemon/ingest.h"
+#include "daemon/kafka_conf.h"
+#include "daemon/tenure.h"
+#include "daemon/worker_state.h"
+
+enum {
+  POLLS_PER_TURN = 8,       /* of EDDY_BATCH_MAX records each: timers and Redis get their turn between */
+  TICK_MS = 50,
+  TICK_BUDGET = 2000,       /* due deadlines and swept profiles per partition and tick */
+  STATS_MS = 250,
+  MODEL_WAIT_MS = 10000,
+  REDIS_DRAIN_MS = 3000,
+  TOPICS_RETRY_MS = 500,
+};
+
+/* Start ------------------------------------------------------------------------------------------------------------------- */
+
+static int handler_assigned(void *ctx, rd_kafka_topic_partition_list_t *partitions) { return eddy_tenure_begin(ctx, partitions); }
+
+static void handler_revoked(void *ctx, const rd_kafka_topic_partition_list_t *partitions, bool lost) {
+  eddy_tenure_end(ctx, partitions, lost);
+}
+
+static void handler_unreachable(void *ctx) { eddy_ingest_doubt(ctx); }
+
+static void handler_fatal(void *ctx, rd_kafka_resp_err_t error, const char *reason) {
+  struct eddy_worker *worker = ctx;
+  if (error == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+    eddy_worker_fail(worker, 75, "fenced by another member", "worker=%u hint=\"another process runs under instance %s\"",
+                     worker->index, worker->config->instance);
+  } else {
+    eddy_worker_fail(worker, 75, "consumer failed", "worker=%u error=%s reason=\"%s\"", worker->index, rd_kafka_err2name(error),
+                     reason);
+  }
+}
+
+static int open_source(struct eddy_worker *worker) {
+  char why[512];
+  rd_kafka_conf_t *conf = eddy_kafka_conf(worker->config, EDDY_KAFKA_CONSUMER, worker->index, why, sizeof(why));
+  struct eddy_kafka_source_options options = {
+      .conf = conf,
+      .topic = worker->topics.input,
+      .wake_fd = worker->wake_fd,
+      .handler = {handler_assigned, handler_revoked, handler_unreachable, handler_fatal, worker},
+      .logger = worker->logger};
+  if (conf && eddy_kafka_source_open(&worker->source, &options, why, sizeof(why)) == 0) return 0;
+  eddy_worker_fail(worker, 78, "consumer refused", "reason=\"%s\"", why);
+  return -1;
+}
+
+static void say_waiting(struct eddy_worker *worker, enum eddy_topics_result result, const char *why) {
+  if (result == EDDY_TOPICS_UNREACHABLE) {
+    eddy_log(worker->logger, EDDY_LOG_WARN, "waiting for Kafka", "brokers=%s reason=\"%s\"", worker->config->kafka.brokers, why);
+  } else {
+    eddy_log(worker->logger, EDDY_LOG_WARN, "waiting for a topic", "topic=\"%s\"", why);
+  }
+}
+
+/* Waits, for as long as it takes, until all topics are there. Says so once per reason. */
+static int await_topics(struct eddy_worker *worker) {
+  enum eddy_topics_result said = EDDY_TOPICS_READY;
+  const struct eddy_logger *logger = worker->index == 0 ? worker->logger : NULL; /* one voice is enough */
+  while (!eddy_worker_ending(worker)) {
+    char why[512];
+    enum eddy_topics_result result = eddy_topics_check(&worker->topics, eddy_kafka_source_client(worker->source),
+                                                       worker->config->kafka.create_topics, logger, why, sizeof(why));
+    if (result == EDDY_TOPICS_READY) return 0;
+    if (result == EDDY_TOPICS_REFUSED) {
+      eddy_worker_fail(worker, 78, "topic refused", "reason=\"%s\"", why);
+      return -1;
+    }
+    if (result != said && worker->index == 0) say_waiting(worker, result, why);
+    said = result;
+    for (int waited = 0; waited < TOPICS_RETRY_MS && !eddy_worker_ending(worker); waited += 50) eddy_clock_sleep(50);
+  }
+  return -1;
+}
+
+static void wake_from_trainer(void *ctx) {
+  struct eddy_worker *worker = ctx;
+  uv_async_send(&worker->nudge);
+}
+
+static int open_watch(struct eddy_worker *worker) {
+  char why[512] = "out of memory";
+  struct eddy_model_watch_options options = {.config = worker->config,
+                                             .topics = &worker->topics,
+                                             .worker = worker->index,
+                                             .wake_fd = worker->wake_fd,
+                                             .wake = {wake_from_trainer, worker},
+                                             .logger = worker->logger};
+  if (eddy_model_watch_open(&worker->watch, &options, why, sizeof(why)) == 0) return 0;
+  eddy_worker_fail(worker, 78, "model reader refused", "reason=\"%s\"", why);
+  return -1;
+}
+
+static int open_redis(struct eddy_worker *worker) {
+  if (!worker->config->redis.url) return 0;
+  char why[512] = "";
+  struct eddy_redis_options options = {.loop = &worker->loop,
+                                       .url = worker->config->redis.url,
+                                       .app = worker->config->app,
+                                       .instance = worker->config->instance,
+                                       .spec = &worker->config->spec,
+                                       .stream_max_length = worker->config->redis.stream_max_length,
+                                       .buffer_max = worker->config->redis.buffer_max / worker->config->workers,
+                                       .logger = worker->logger};
+  if (eddy_redis_sink_open(&worker->redis, &options, why, sizeof(why)) == 0) return 0;
+  eddy_worker_fail(worker, 78, "redis refused", "reason=\"%s\"", why);
+  return -1;
+}
+
+static int open_codecs(struct eddy_worker *worker) {
+  char why[512] = "out of memory";
+  struct eddy_schema_source schemas = {0};
+  if (worker->config->kafka.schemas) {
+    if (eddy_schema_folder_open(&worker->folder, worker->config->kafka.schemas, why, sizeof(why)) != 0) goto refused;
+    schemas = eddy_schema_folder_source(worker->folder);
+  }
+  if (eddy_event_decoder_new(&worker->decoder, worker->folder ? &schemas : NULL) != 0) goto refused;
+  if (eddy_output_codec_new(&worker->codec, &worker->config->spec) != 0) goto refused;
+  worker->events = calloc(EDDY_BATCH_MAX, sizeof(*worker->events));
+  worker->partition_count = worker->topics.partitions;
+  worker->partitions = calloc((size_t)worker->partition_count, sizeof(*worker->partitions));
+  if (worker->events && worker->partitions) return 0;
+refused:
+  eddy_worker_fail(worker, 78, "worker cannot start", "reason=\"%s\"", why);
+  return -1;
+}
+
+/* A new version is taken on between transactions only. Engines keep the pointer: the old one goes when none has it any more. */
+static void adopt_model(struct eddy_worker *worker) {
+  struct eddy_model *model = worker->watch ? eddy_model_watch_take(worker->watch) : NULL;
+  if (!model) return;
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    if (!worker->partitions[i]) continue;
+    if (eddy_engine_set_model(worker->partitions[i]->engine, model) == 0) continue;
+    eddy_model_free(model); /* other dimensions: cannot happen behind the check of names */
+    return;
+  }
+  eddy_output_codec_set_model(worker->codec, model);
+  eddy_model_free(worker->model);
+  worker->model = model;
+  eddy_log(worker->logger, EDDY_LOG_DEBUG, "model adopted", "worker=%u version=%" PRIu64, worker->index,
+           eddy_model_parts_of(model).version);
+}
+
+/* The first events are to meet the model that is there already. */
+static void await_model(struct eddy_worker *worker) {
+  int64_t started = eddy_clock_mono();
+  while (!eddy_model_watch_ready(worker->watch) && eddy_clock_mono() - started < MODEL_WAIT_MS && !eddy_worker_ending(worker)) {
+    eddy_model_watch_poll(worker->watch);
+    eddy_clock_sleep(2);
+  }
+  adopt_model(worker);
+}
+
+static int open_all(struct eddy_worker *worker) {
+  if (open_source(worker) != 0 || await_topics(worker) != 0) return -1;
+  if (open_codecs(worker) != 0 || open_redis(worker) != 0) return -1;
+  if (eddy_commit_open(worker) != 0 || open_watch(worker) != 0) return -1;
+  await_model(worker);
+  char why[256];
+  if (eddy_worker_ending(worker)) return -1;
+  if (eddy_kafka_source_subscribe(worker->source, why, sizeof(why)) == 0) return 0;
+  eddy_worker_fail(worker, 75, "cannot join the group", "reason=\"%s\"", why);
+  return -1;
+}
+
+/* Loop -------------------------------------------------------------------------------------------------------------------- */
+
+static void end_if_asked(struct eddy_worker *worker) {
+  if (eddy_worker_ending(worker)) uv_stop(&worker->loop);
+}
+
+static void on_turn(uv_idle_t *idle) {
+  struct eddy_worker *worker = idle->data;
+  bool more = eddy_model_watch_poll(worker->watch);
+  bool input = true;
+  for (int i = 0; i < POLLS_PER_TURN && input && !worker->failed; i++) input = eddy_ingest_poll(worker);
+  more |= input;
+  more |= eddy_ingest_drain(worker, TICK_BUDGET / 4);
+  if (more) {
+    eddy_worker_more(worker);
+  } else {
+    uv_idle_stop(idle);
+  }
+  end_if_asked(worker);
+}
+
+static void on_wake(uv_poll_t *poll, int status, int events) {
+  (void)events;
+  struct eddy_worker *worker = poll->data;
+  uint64_t count;
+  if (status < 0 || (read(worker->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)) return;
+  on_turn(&worker->more);
+}
+
+static void on_commit(uv_timer_t *timer) {
+  struct eddy_worker *worker = timer->data;
+  eddy_commit_now(worker, false);
+  if (worker->commit_state == EDDY_COMMIT_IDLE) adopt_model(worker);
+  end_if_asked(worker);
+}
+
+static void on_tick(uv_timer_t *timer) {
+  struct eddy_worker *worker = timer->data;
+  int64_t mono = eddy_clock_mono();
+  eddy_tenure_retry(worker, mono);
+  if (eddy_ingest_tick(worker, TICK_BUDGET)) eddy_worker_more(worker);
+  eddy_kafka_sink_poll(worker->sink);
+  if (mono % STATS_MS < TICK_MS) eddy_worker_publish_stats(worker);
+  on_turn(&worker->more); /* in case that a wake-up was missed */
+}
+
+static void on_nudge(uv_async_t *async) { end_if_asked(async->data); }
+
+static void run_loop(struct eddy_worker *worker) {
+  uint64_t interval = (uint64_t)worker->config->kafka.commit_interval_ms;
+  uv_timer_start(&worker->commit_timer, on_commit, interval, interval);
+  uv_timer_start(&worker->tick_timer, on_tick, TICK_MS, TICK_MS);
+  uv_poll_start(&worker->wake, UV_READABLE, on_wake);
+  eddy_worker_more(worker);
+  uv_run(&worker->loop, UV_RUN_DEFAULT);
+  uv_poll_stop(&worker->wake);
+  uv_timer_stop(&worker->commit_timer);
+  uv_timer_stop(&worker->tick_timer);
+  uv_idle_stop(&worker->more);
+}
+
+/* End --------------------------------------------------------------------------------------------------------------------- */
+
+static void on_drain_tick(uv_timer_t *timer) { (void)timer; }
+
+static void drain_redis(struct eddy_worker *worker) {
+  if (!worker->redis || worker->failed) return;
+  int64_t started = eddy_clock_mono();
+  uv_timer_start(&worker->tick_timer, on_drain_tick, TICK_MS, TICK_MS);
+  while (!eddy_redis_sink_idle(worker->redis) && eddy_clock_mono() - started < REDIS_DRAIN_MS) {
+    if (!eddy_redis_sink_stats(worker->redis).connected && eddy_clock_mono() - started > TICK_MS * 4) break;
+    uv_run(&worker->loop, UV_RUN_ONCE);
+  }
+  uv_timer_stop(&worker->tick_timer);
+}
+
+static void on_redis_closed(void *ctx) { ((struct eddy_worker *)ctx)->redis = NULL; }
+
+static void close_loop(struct eddy_worker *worker) {
+  if (worker->redis) eddy_redis_sink_close(worker->redis, on_redis_closed, worker);
+  uv_close((uv_handle_t *)&worker->wake, NULL);
+  uv_close((uv_handle_t *)&worker->commit_timer, NULL);
+  uv_close((uv_handle_t *)&worker->tick_timer, NULL);
+  uv_close((uv_handle_t *)&worker->more, NULL);
+  uv_close((uv_handle_t *)&worker->nudge, NULL);
+  uv_run(&worker->loop, UV_RUN_DEFAULT);
+  uv_loop_close(&worker->loop);
+}
+
+/* Leaving: what is in hand is committed by the revocation that closing the consumer brings. */
+static void leave(struct eddy_worker *worker) {
+  worker->stopping = true;
+  eddy_kafka_source_close(worker->source);
+  worker->source = NULL;
+  drain_redis(worker);
+  eddy_model_watch_close(worker->watch);
+  eddy_kafka_sink_close(worker->sink);
+}
+
+static void free_parts(struct eddy_worker *worker) {
+  eddy_event_decoder_free(worker->decoder);
+  eddy_schema_folder_close(worker->folder);
+  eddy_output_codec_free(worker->codec);
+  eddy_model_free(worker->model);
+  eddy_outbox_fini(&worker->outbox);
+  eddy_buffer_fini(&worker->scratch);
+  eddy_event_room_fini(&worker->room);
+  eddy_topics_fini(&worker->topics);
+  free(worker->partitions);
+  free(worker->events);
+  close(worker->wake_fd);
+}
+
+static void *worker_main(void *argument) {
+  struct eddy_worker *worker = argument;
+  if (open_all(worker) == 0) run_loop(worker);
+  leave(worker);
+  close_loop(worker);
+  worker->ended(worker->ended_ctx);
+  return NULL;
+}
+
+/* Outside ----------------------------------------------------------------------------------------------------------------- */
+
+static void init_handles(struct eddy_worker *worker) {
+  uv_loop_init(&worker->loop);
+  uv_poll_init(&worker->loop, &worker->wake, worker->wake_fd);
+  uv_timer_init(&worker->loop, &worker->commit_timer);
+  uv_timer_init(&worker->loop, &worker->tick_timer);
+  uv_idle_init(&worker->loop, &worker->more);
+  uv_async_init(&worker->loop, &worker->nudge, on_nudge);
+  worker->wake.data = worker->commit_timer.data = worker->tick_timer.data = worker->more.data = worker->nudge.data = worker;
+  worker->turn = on_turn;
+}
+
+int eddy_worker_start(struct eddy_worker **out, const struct eddy_worker_options *options) {
+  struct eddy_worker *worker = calloc(1, sizeof(*worker));
+  if (!worker) return EDDY_E_NOMEM;
+  worker->config = options->config;
+  worker->logger = options->logger;
+  worker->index = options->index;
+  worker->ended = options->ended;
+  worker->ended_ctx = options->ctx;
+  worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  eddy_worker_stats_init(&worker->stats);
+  eddy_outbox_init(&worker->outbox);
+  eddy_event_room_init(&worker->room);
+  eddy_buffer_init(&worker->scratch, NULL);
+  eddy_budget_init(&worker->budget, NULL, (size_t)(options->config->memory_max / options->config->workers));
+  init_handles(worker);
+  if (worker->wake_fd < 0 || eddy_topics_init(&worker->topics, options->config) != 0 ||
+      pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
+    close_loop(worker);
+    free_parts(worker);
+    eddy_worker_stats_fini(&worker->stats);
+    free(worker);
+    return EDDY_E_NOMEM;
+  }
+  *out = worker;
+  return 0;
+}
+
+void eddy_worker_request_stop(struct eddy_worker *worker) {
+  if (!atomic_exchange(&worker->stop, true)) uv_async_send(&worker->nudge);
+}
+
+void eddy_worker_await(struct eddy_worker *worker) { pthread_join(worker->thread, NULL); }
+
+int eddy_worker_free(struct eddy_worker *worker) {
+  int exit_code = worker->exit_code;
+  free_parts(worker);
+  eddy_worker_stats_fini(&worker->stats);
+  free(worker);
+  return exit_code;
+}
+
+struct eddy_worker_stats *eddy_worker_stats_of(struct eddy_worker *worker) { return &worker->stats; }

@@ -1,0 +1,34 @@
+/* A worker: one thread, one libuv loop, one consumer (member of the group), one transactional producer, one Redis connection,
+ * and the engines of the input partitions it was assigned. Workers share nothing but the read-only configuration; their numbers
+ * are read through relaxed atomics.
+ *
+ * Reading order: worker.c (start, loop, stop), tenure.c (gaining and losing partitions), ingest.c (events to effects), commit.c
+ * (effects to Kafka, then Redis); all work on worker_state.h.
+ */
+#ifndef EDDY_DAEMON_WORKER_H
+#define EDDY_DAEMON_WORKER_H
+
+#include "daemon/config.h"
+#include "daemon/stats.h"
+
+struct eddy_worker;
+
+struct eddy_worker_options {
+  const struct eddy_config *config; /* both must outlive the worker */
+  const struct eddy_logger *logger;
+  uint32_t index;                   /* 0.. */
+  void (*ended)(void *ctx);         /* called from the worker's thread just before it ends */
+  void *ctx;
+};
+
+/* Starts the thread. 0 or EDDY_E_NOMEM. */
+int eddy_worker_start(struct eddy_worker **worker, const struct eddy_worker_options *options);
+/* Asks it to drain, commit and leave. Any thread, any number of times. */
+void eddy_worker_request_stop(struct eddy_worker *worker);
+/* Waits for the end of the thread; its numbers stay readable. */
+void eddy_worker_await(struct eddy_worker *worker);
+/* After await: frees it, returns its exit code (0 = left in good order). */
+int eddy_worker_free(struct eddy_worker *worker);
+struct eddy_worker_stats *eddy_worker_stats_of(struct eddy_worker *worker);
+
+#endif

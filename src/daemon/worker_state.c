@@ -1,0 +1,92 @@
+#include "daemon/worker_state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void eddy_worker_fail(struct eddy_worker *worker, int exit_code, const char *message, const char *fields_format, ...) {
+  char fields[1000];
+  va_list arguments;
+  va_start(arguments, fields_format);
+  vsnprintf(fields, sizeof(fields), fields_format, arguments);
+  va_end(arguments);
+  eddy_log(worker->logger, EDDY_LOG_ERROR, message, "%s", fields);
+  if (!worker->failed) worker->exit_code = exit_code;
+  worker->failed = true;
+}
+
+bool eddy_worker_ending(const struct eddy_worker *worker) {
+  return worker->failed || atomic_load_explicit(&worker->stop, memory_order_relaxed);
+}
+
+struct eddy_partition *eddy_worker_partition(const struct eddy_worker *worker, int32_t id) {
+  return id >= 0 && id < worker->partition_count ? worker->partitions[id] : NULL;
+}
+
+void eddy_worker_more(struct eddy_worker *worker) {
+  if (!uv_is_active((uv_handle_t *)&worker->more)) uv_idle_start(&worker->more, worker->turn);
+}
+
+static void add_counters(struct eddy_counters *sum, const struct eddy_counters *more) {
+#define X(name, help) sum->name += more->name;
+  EDDY_COUNTERS(X)
+#undef X
+}
+
+struct totals {
+  struct eddy_counters counters;
+  uint64_t users, lag, owned, at_end, paused;
+  uint64_t sizes[EDDY_CLUSTERS_MAX];
+};
+
+static void add_partition(const struct eddy_worker *worker, const struct eddy_partition *partition, struct totals *totals) {
+  uint64_t sizes[EDDY_CLUSTERS_MAX] = {0};
+  add_counters(&totals->counters, eddy_engine_counters(partition->engine));
+  totals->users += eddy_engine_users(partition->engine);
+  totals->owned++;
+  totals->at_end += partition->end.state == EDDY_END_REACHED;
+  totals->paused += partition->pauses != 0;
+  int64_t high = eddy_kafka_source_high(worker->source, partition->id);
+  if (high > partition->position && partition->end.state != EDDY_END_REACHED) totals->lag += (uint64_t)(high - partition->position);
+  if (!worker->model) return;
+  eddy_engine_segment_sizes(partition->engine, sizes);
+  for (int i = 0; i < EDDY_CLUSTERS_MAX; i++) totals->sizes[i] += sizes[i];
+}
+
+static void publish_totals(struct eddy_worker *worker, const struct totals *totals) {
+  struct eddy_worker_stats *stats = &worker->stats;
+  eddy_stat_set(&stats->events, totals->counters.events);
+  eddy_stat_set(&stats->late, totals->counters.late);
+  eddy_stat_set(&stats->duplicates, totals->counters.duplicates);
+  eddy_stat_set(&stats->segment_changes, totals->counters.segment_changes);
+  eddy_stat_set(&stats->triggers_fired, totals->counters.triggers_fired);
+  eddy_stat_set(&stats->triggers_suppressed, totals->counters.triggers_suppressed);
+  eddy_stat_set(&stats->users, totals->users);
+  eddy_stat_set(&stats->lag, totals->lag);
+  eddy_stat_set(&stats->partitions, totals->owned);
+  eddy_stat_set(&stats->partitions_at_end, totals->at_end);
+  eddy_stat_set(&stats->paused, totals->paused);
+  eddy_stat_set(&stats->memory, worker->budget.used);
+  eddy_board_segments(stats, worker->model, totals->sizes);
+}
+
+static void publish_redis(struct eddy_worker *worker) {
+  if (!worker->redis) return;
+  struct eddy_redis_stats redis = eddy_redis_sink_stats(worker->redis);
+  struct eddy_worker_stats *stats = &worker->stats;
+  eddy_stat_set(&stats->redis_connected, redis.connected);
+  eddy_stat_set(&stats->redis_written, redis.written);
+  eddy_stat_set(&stats->redis_refused, redis.refused_older);
+  eddy_stat_set(&stats->redis_coalesced, redis.coalesced);
+  eddy_stat_set(&stats->redis_dropped, redis.dropped);
+  eddy_stat_set(&stats->redis_errors, redis.errors);
+  eddy_stat_set(&stats->redis_pending, redis.pending_bytes);
+}
+
+void eddy_worker_publish_stats(struct eddy_worker *worker) {
+  struct totals totals = {.counters = worker->retired};
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    if (worker->partitions[i]) add_partition(worker, worker->partitions[i], &totals);
+  }
+  publish_totals(worker, &totals);
+  publish_redis(worker);
+}

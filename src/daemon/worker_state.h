@@ -1,0 +1,96 @@
+/* The inside of a worker, shared by worker.c, tenure.c, ingest.c and commit.c. Touched by the worker's thread only, except
+ * `stop` and `stats`.
+ */
+#ifndef EDDY_DAEMON_WORKER_STATE_H
+#define EDDY_DAEMON_WORKER_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "base/memory.h"
+#include "codec/event_decoder.h"
+#include "codec/output_codec.h"
+#include "daemon/model_watch.h"
+#include "daemon/outbox.h"
+#include "daemon/partition.h"
+#include "daemon/topics.h"
+#include "daemon/worker.h"
+#include "sink/kafka_sink.h"
+#include "sink/redis_sink.h"
+#include "source/kafka_source.h"
+
+enum { EDDY_BATCH_MAX = 512 };
+
+/* Where the worker's transaction stands. One setter, legal edges in a table (commit.c), every change logged at debug level. */
+enum eddy_commit_state {
+  EDDY_COMMIT_IDLE,    /* no transaction */
+  EDDY_COMMIT_OPEN,    /* records are produced as they arise */
+  EDDY_COMMIT_SEALED,  /* offsets are on their way, the outcome is awaited: no engine is called */
+  EDDY_COMMIT_ABORTED, /* everything is kept and will be produced again */
+  EDDY_COMMIT_UNKNOWN, /* a new producer has to find out */
+};
+
+struct eddy_worker {
+  const struct eddy_config *config;
+  const struct eddy_logger *logger;
+  uint32_t index;
+  void (*ended)(void *ctx);
+  void *ended_ctx;
+  pthread_t thread;
+  atomic_bool stop;
+  int exit_code;  /* of the first failure */
+  bool failed;
+  bool stopping;
+
+  uv_loop_t loop;
+  uv_poll_t wake;
+  uv_timer_t commit_timer, tick_timer;
+  uv_idle_t more; /* active while there is work without waiting: runs `turn` */
+  uv_idle_cb turn;
+  uv_async_t nudge;
+  int wake_fd;
+
+  struct eddy_topics topics;
+  struct eddy_kafka_source *source;
+  struct eddy_kafka_sink *sink;
+  struct eddy_redis_sink *redis;
+  struct eddy_schema_folder *folder;
+  struct eddy_event_decoder *decoder;
+  struct eddy_output_codec *codec;
+  struct eddy_model_watch *watch;
+  struct eddy_model *model;       /* adopted by all engines */
+  struct eddy_budget budget;      /* of all engines */
+
+  struct eddy_partition **partitions; /* by number; NULL = not ours */
+  int32_t partition_count;
+  uint64_t poll_number;
+
+  struct eddy_event_room room;
+  struct eddy_event *events;      /* [EDDY_BATCH_MAX] */
+  rd_kafka_message_t *messages[EDDY_BATCH_MAX];
+  struct eddy_buffer scratch;     /* one encoded output */
+  struct eddy_outbox outbox;
+
+  enum eddy_commit_state commit_state;
+  int64_t opened_at;              /* monotonic: begin of the transaction */
+  int64_t retry_at;               /* monotonic: not before this after an abort */
+  int64_t retry_wait;
+  int64_t blocked_since;          /* monotonic: first of the aborts in a row, 0 = none */
+  struct eddy_counters retired;   /* of engines that are gone */
+  struct eddy_worker_stats stats;
+};
+
+/* The first failure decides the exit code; the loop ends. */
+void eddy_worker_fail(struct eddy_worker *worker, int exit_code, const char *message, const char *fields_format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* True if the worker is to end: asked to, or failed. */
+bool eddy_worker_ending(const struct eddy_worker *worker);
+/* Our partition of this number or NULL. */
+struct eddy_partition *eddy_worker_partition(const struct eddy_worker *worker, int32_t id);
+/* Makes the loop go on without waiting for new data. */
+void eddy_worker_more(struct eddy_worker *worker);
+/* Brings the numbers that others read up to date. */
+void eddy_worker_publish_stats(struct eddy_worker *worker);
+
+#endif
