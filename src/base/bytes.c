@@ -91,7 +91,7 @@ uint8_t eddy_read_u8(struct eddy_reader *reader) {
 
 uint16_t eddy_read_u16(struct eddy_reader *reader) {
   const uint8_t *bytes = eddy_read_bytes(reader, 2);
-  return bytes != NULL ? (uint16_t)(bytes[0] | bytes[1] << 8) : 0;
+  return bytes != NULL ? (uint16_t)((unsigned)bytes[0] | (unsigned)bytes[1] << 8) : 0;
 }
 
 uint32_t eddy_read_u32(struct eddy_reader *reader) {
