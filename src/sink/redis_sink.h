@@ -1,8 +1,10 @@
 /* Redis as a view of what was committed to Kafka: profile hashes, segment members, trigger streams (DESIGN section 9).
  *
- *   <app>:user:<id>             hash: segment, segment_name, since, from, model_version, updated_at, v
+ *   <app>:user:<id>             hash: segment, segment_name, since, from, model_version, last_trigger, last_trigger_at,
+ *                               updated_at, v
  *   <app>:segment:<segment id>  sorted set of user ids, score = time of entry (ms)
- *   <app>:triggers:<partition>  stream, entry id = <incarnation>-<effect number>, one field per part of the Trigger record
+ *   <app>:triggers:<partition>  stream, entry id = <incarnation>-<effect number>: trigger, trigger_id, user_id, due_at and
+ *                               record (the whole Trigger record as JSON)
  *   <app>:status                hash: instance -> time of the last write (heartbeat, every second)
  *
  * Kafka never waits for Redis: changes are copied into bounded memory and coalesce per user (the newest wins) while Redis is

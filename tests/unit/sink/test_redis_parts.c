@@ -1,0 +1,133 @@
+/* The parts of the Redis sink that need no server: addresses, commands, what waits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sink/redis_command.h"
+#include "sink/redis_pending.h"
+#include "sink/redis_url.h"
+
+static void test_url_accepts_what_people_write(void **state) {
+  struct eddy_redis_url url;
+  char why[200];
+  (void)state;
+  assert_int_equal(eddy_redis_url_parse(&url, "redis://localhost", why, sizeof why), 0);
+  assert_string_equal(url.host, "localhost");
+  assert_int_equal(url.port, 6379);
+  assert_int_equal(eddy_redis_url_parse(&url, "redis://mail:p%40ss%3A@[::1]:7000/3", why, sizeof why), 0);
+  assert_string_equal(url.host, "::1");
+  assert_string_equal(url.user, "mail");
+  assert_string_equal(url.password, "p@ss:");
+  assert_int_equal(url.port, 7000);
+  assert_int_equal(url.database, 3);
+  assert_int_equal(eddy_redis_url_parse(&url, "redis://:secret@10.0.0.1", why, sizeof why), 0);
+  assert_string_equal(url.user, "");
+  assert_string_equal(url.password, "secret");
+  assert_int_equal(eddy_redis_url_parse(&url, "unix:///run/redis.sock?db=2", why, sizeof why), 0);
+  assert_string_equal(url.path, "/run/redis.sock");
+  assert_int_equal(url.database, 2);
+}
+
+static void test_url_refuses_the_rest_with_a_reason(void **state) {
+  static const char *const bad[] = {"localhost:6379", "http://x", "rediss://host", "redis://", "redis://host:0", "redis://host:99999",
+                                    "redis://host/x", "redis://u:%00@h", "redis://u:%4@h", "unix://relative", "unix:///s?x=1",
+                                    "redis://[::1"};
+  (void)state;
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    struct eddy_redis_url url;
+    char why[200] = "";
+    assert_int_equal(eddy_redis_url_parse(&url, bad[i], why, sizeof why), -1);
+    assert_true(strlen(why) > 10);
+  }
+}
+
+static void test_command_is_resp(void **state) {
+  struct eddy_buffer buffer;
+  (void)state;
+  eddy_buffer_init(&buffer, &eddy_allocator_malloc);
+  struct eddy_redis_command command = eddy_redis_command_begin(&buffer, 4);
+  eddy_redis_word_text(&command, "SET");
+  eddy_redis_word_key(&command, "app", "user", EDDY_STR("a b"));
+  eddy_redis_word_int(&command, -12);
+  eddy_redis_word(&command, "\0\r", 2);
+  static const char expected[] = "*4\r\n$3\r\nSET\r\n$12\r\napp:user:a b\r\n$3\r\n-12\r\n$2\r\n\0\r\r\n";
+  assert_int_equal(command.error, 0);
+  assert_int_equal(buffer.size, sizeof expected - 1);
+  assert_memory_equal(buffer.data, expected, buffer.size);
+  eddy_buffer_fini(&buffer);
+}
+
+static struct eddy_str user_id(char *text, unsigned number) {
+  snprintf(text, 32, "user-%u", number);
+  return (struct eddy_str){text, (uint32_t)strlen(text)};
+}
+
+static void test_changes_of_a_user_coalesce_in_order_of_arrival(void **state) {
+  struct eddy_redis_pending pending;
+  struct eddy_redis_user *users[3000];
+  char text[32];
+  (void)state;
+  assert_int_equal(eddy_redis_pending_init(&pending, 1 << 20), 0);
+  for (unsigned round = 0; round < 2; round++) {
+    for (unsigned i = 0; i < 3000; i++) {
+      struct eddy_redis_user *user = eddy_redis_pending_user(&pending, user_id(text, i));
+      if (user) user->to = round;
+    }
+  }
+  assert_int_equal(pending.coalesced + pending.dropped + pending.user_count, 6000);
+  assert_int_equal(pending.coalesced, pending.user_count);
+  size_t count = eddy_redis_pending_take(&pending, users, 3000);
+  assert_int_equal(count, pending.coalesced);
+  for (unsigned i = 0; i < count; i++) {
+    struct eddy_str id = user_id(text, i);
+    assert_int_equal(users[i]->id_size, id.len);
+    assert_memory_equal(users[i]->id, id.data, id.len);
+    assert_int_equal(users[i]->to, 1);
+    eddy_redis_pending_free(&pending, users[i]);
+  }
+  assert_int_equal(pending.bytes, 0);
+  eddy_redis_pending_fini(&pending);
+}
+
+static void test_a_batch_that_failed_does_not_hide_a_newer_change(void **state) {
+  struct eddy_redis_pending pending;
+  struct eddy_redis_user *old[2];
+  (void)state;
+  assert_int_equal(eddy_redis_pending_init(&pending, 1 << 20), 0);
+  struct eddy_redis_user *user = eddy_redis_pending_user(&pending, EDDY_STR("a"));
+  user->has_segment = user->has_to = true;
+  user->to = 7;
+  user = eddy_redis_pending_user(&pending, EDDY_STR("b"));
+  user->has_segment = user->has_to = true;
+  user->to = 7;
+  assert_int_equal(eddy_redis_pending_take(&pending, old, 2), 2);
+  user = eddy_redis_pending_user(&pending, EDDY_STR("a"));
+  user->has_segment = user->has_to = true;
+  user->to = 8;
+  user = eddy_redis_pending_user(&pending, EDDY_STR("b"));
+  user->has_trigger = true; /* says nothing of the segment: the older word on it still holds */
+  eddy_redis_pending_return(&pending, old[0]);
+  eddy_redis_pending_return(&pending, old[1]);
+  assert_int_equal(pending.user_count, 2);
+  assert_int_equal(eddy_redis_pending_user(&pending, EDDY_STR("a"))->to, 8);
+  user = eddy_redis_pending_user(&pending, EDDY_STR("b"));
+  assert_true(user->has_segment && user->has_trigger && user->to == 7);
+  eddy_redis_pending_fini(&pending);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_url_accepts_what_people_write),
+      cmocka_unit_test(test_url_refuses_the_rest_with_a_reason),
+      cmocka_unit_test(test_command_is_resp),
+      cmocka_unit_test(test_changes_of_a_user_coalesce_in_order_of_arrival),
+      cmocka_unit_test(test_a_batch_that_failed_does_not_hide_a_newer_change),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
