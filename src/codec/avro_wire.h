@@ -11,8 +11,14 @@ struct eddy_avro_cursor {
   const uint8_t *at, *end;
 };
 
+/* A long and what lies behind it; or NULL and an error. By value, so that a cursor can live in registers. */
+struct eddy_avro_long {
+  const uint8_t *behind;
+  int64_t value;
+};
+
 /* More than one byte, or none left. TRUNCATED, or MALFORMED for more than 64 bits; overlong forms pass as they do in Java. */
-int eddy_avro_long_slow(struct eddy_avro_cursor *cursor, int64_t *value);
+struct eddy_avro_long eddy_avro_long_slow(const uint8_t *at, const uint8_t *end);
 
 static inline int eddy_avro_long(struct eddy_avro_cursor *cursor, int64_t *value) {
   if (cursor->at < cursor->end && *cursor->at < 0x80) {
@@ -20,7 +26,11 @@ static inline int eddy_avro_long(struct eddy_avro_cursor *cursor, int64_t *value
     *value = (int64_t)(byte >> 1) ^ -(int64_t)(byte & 1);
     return 0;
   }
-  return eddy_avro_long_slow(cursor, value);
+  struct eddy_avro_long read = eddy_avro_long_slow(cursor->at, cursor->end);
+  *value = read.value;
+  if (!read.behind) return (int)read.value;
+  cursor->at = read.behind;
+  return 0;
 }
 
 static inline size_t eddy_avro_left(const struct eddy_avro_cursor *cursor) { return (size_t)(cursor->end - cursor->at); }

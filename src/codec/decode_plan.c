@@ -78,10 +78,17 @@ static uint8_t nullable(const struct eddy_avro_node *node) {
   return node->children[1]->type == EDDY_AVRO_NULL ? 2 : 0;
 }
 
+static void set_nullable(struct eddy_step *step, uint8_t null_branch) {
+  step->nullable = null_branch;
+  step->null_byte = null_branch == 2 ? 2 : 0; /* zig-zag */
+  step->value_byte = null_branch == 2 ? 0 : 2;
+}
+
 static void make_skip(const struct eddy_avro_node *writer, struct eddy_step *step) {
   uint8_t null_branch = nullable(writer);
   if (null_branch) writer = writer->children[2 - null_branch];
-  *step = (struct eddy_step){.op = skip_op(writer->type), .nullable = null_branch, .aux = writer};
+  *step = (struct eddy_step){.op = skip_op(writer->type), .aux = writer};
+  set_nullable(step, null_branch);
   if (step->op == EDDY_STEP_SKIP_FIXED) step->count = (uint32_t)writer->min_size;
 }
 
@@ -92,7 +99,7 @@ static bool fold_nullable(const struct eddy_avro_node *writer, const struct eddy
   uint8_t null_branch = nullable(writer);
   if (!null_branch || branches[null_branch - 1].op != EDDY_STEP_NOTHING) return false;
   *step = branches[2 - null_branch];
-  step->nullable = null_branch;
+  set_nullable(step, null_branch);
   return true;
 }
 

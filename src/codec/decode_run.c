@@ -26,7 +26,7 @@ static inline int read_text(struct eddy_avro_cursor *cursor, const struct eddy_s
   return 0;
 }
 
-static int skip_text(struct eddy_avro_cursor *cursor) {
+static inline int skip_text(struct eddy_avro_cursor *cursor) {
   size_t length = 0;
   int error = eddy_avro_length(cursor, &length);
   return error ? error : eddy_avro_advance(cursor, length);
@@ -47,7 +47,7 @@ static inline int store_long(const struct eddy_step *step, int error, int64_t va
   return 0;
 }
 
-static int read_boolean(struct eddy_avro_cursor *cursor, int8_t *target) {
+static inline int read_boolean(struct eddy_avro_cursor *cursor, int8_t *target) {
   if (cursor->at >= cursor->end) return EDDY_EVENT_E_TRUNCATED;
   if (*cursor->at > 1) return EDDY_EVENT_E_MALFORMED;
   *target = (int8_t)*cursor->at++;
@@ -93,7 +93,7 @@ static int read_number(struct eddy_avro_cursor *cursor, const struct eddy_step *
   return 0;
 }
 
-static int read_type(struct eddy_avro_cursor *cursor, const struct eddy_step *step, enum eddy_event_type *target) {
+static inline int read_type(struct eddy_avro_cursor *cursor, const struct eddy_step *step, enum eddy_event_type *target) {
   int64_t symbol;
   int error = eddy_avro_long(cursor, &symbol);
   if (error) return error;
@@ -194,7 +194,6 @@ static int run_rare(struct run *run, const struct eddy_step *step, uint8_t *targ
     case EDDY_STEP_INT:
     case EDDY_STEP_LONG_AS_DOUBLE:
     case EDDY_STEP_INT_AS_DOUBLE: return read_number(cursor, step, target);
-    case EDDY_STEP_BOOLEAN: return read_boolean(cursor, at);
     case EDDY_STEP_DOUBLE: return read_double(cursor, at);
     case EDDY_STEP_FLOAT: return read_float(cursor, at);
     case EDDY_STEP_RECORD: return run_record(run, step->aux, target);
@@ -206,6 +205,7 @@ static int run_rare(struct run *run, const struct eddy_step *step, uint8_t *targ
     case EDDY_STEP_TEXT:
     case EDDY_STEP_LONG:
     case EDDY_STEP_ENUM:
+    case EDDY_STEP_BOOLEAN:
     case EDDY_STEP_SKIP_VARINT:
     case EDDY_STEP_SKIP_BYTES:
     case EDDY_STEP_FAIL: break;
@@ -213,25 +213,33 @@ static int run_rare(struct run *run, const struct eddy_step *step, uint8_t *targ
   return EDDY_EVENT_E_MALFORMED;
 }
 
-/* How many of the next `run` nullable fields are null: branch 0 is one zero byte. */
-static inline unsigned leading_nulls(const struct eddy_avro_cursor *cursor, unsigned run) {
-  unsigned found = 0;
-  if (eddy_avro_left(cursor) >= 8) {
-    uint64_t word = eddy_load_u64(cursor->at);
-    found = word ? (unsigned)__builtin_ctzll(word) / 8 : 8;
-  } else {
-    found = cursor->at < cursor->end && *cursor->at == 0;
-  }
-  return found < run ? found : run;
+/* An empty array or map is one zero byte, and the blank has nothing there already. */
+static inline bool read_empty(struct eddy_avro_cursor *cursor) {
+  bool empty = cursor->at < cursor->end && *cursor->at == 0;
+  cursor->at += empty;
+  return empty;
 }
 
-/* Reads which branch of a two-branch union with null follows: 1 null, 0 the other, or a code. */
-static int read_null(struct eddy_avro_cursor *cursor, unsigned nullable) {
+/* Reads which branch of a two-branch union with null follows: 0 = the value, > 0 = so many fields in a row are null (branch 0
+ * is a zero byte, so that eight of them can be seen at once), < 0 = a code. */
+static inline int read_nulls(struct eddy_avro_cursor *cursor, const struct eddy_step *step) {
+  size_t left = eddy_avro_left(cursor);
+  if (left && *cursor->at == step->value_byte) {
+    cursor->at++;
+    return 0;
+  }
+  if (left && *cursor->at == step->null_byte) {
+    uint64_t word = step->run > 1 && left >= 8 ? eddy_load_u64(cursor->at) : 1u << 8;
+    unsigned nulls = word ? (unsigned)__builtin_ctzll(word) / 8 : 8;
+    if (nulls > step->run && step->run) nulls = step->run;
+    cursor->at += nulls;
+    return (int)nulls;
+  }
   int64_t branch;
   int error = eddy_avro_long(cursor, &branch);
   if (error) return error;
   if (branch != 0 && branch != 1) return EDDY_EVENT_E_MALFORMED;
-  return branch == (int64_t)nullable - 1;
+  return branch == (int64_t)step->nullable - 1; /* written in more bytes than it needs */
 }
 
 /* Recursion (run_rare) goes as deep as the plan: event, items, item, each perhaps behind a union. The cursor is kept in a
@@ -239,19 +247,13 @@ static int read_null(struct eddy_avro_cursor *cursor, unsigned nullable) {
 static int run_steps(struct run *run, const struct eddy_step *step, const struct eddy_step *end, uint8_t *target) {
   struct eddy_avro_cursor cursor = run->cursor;
   int64_t number = 0;
-  int error = 0;
-  for (; step < end && !error; step++) {
+  for (; step < end; step++) {
+    int error = 0;
     if (step->nullable) {
-      unsigned nulls = step->run ? leading_nulls(&cursor, step->run) : 0;
-      if (nulls) {
-        cursor.at += nulls;
+      int nulls = read_nulls(&cursor, step);
+      if (nulls < 0) return nulls;
+      if (nulls > 0) {
         step += nulls - 1;
-        continue;
-      }
-      error = read_null(&cursor, step->nullable);
-      if (error < 0) return error;
-      if (error > 0) {
-        error = 0;
         continue;
       }
     }
@@ -262,22 +264,29 @@ static int run_steps(struct run *run, const struct eddy_step *step, const struct
         error = store_long(step, error, number, target);
         break;
       case EDDY_STEP_ENUM: error = read_type(&cursor, step, (void *)(target + step->offset)); break;
+      case EDDY_STEP_BOOLEAN: error = read_boolean(&cursor, (void *)(target + step->offset)); break;
       case EDDY_STEP_SKIP_VARINT: error = eddy_avro_long(&cursor, &number); break;
       case EDDY_STEP_SKIP_BYTES: error = skip_text(&cursor); break;
+      case EDDY_STEP_ITEMS:
+      case EDDY_STEP_PROPERTIES:
+        if (read_empty(&cursor)) break;
+        /* fall through */
       default:
         run->cursor = cursor;
         error = run_rare(run, step, target);
         cursor = run->cursor;
     }
+    if (error) return error;
   }
   run->cursor = cursor;
-  return error;
+  return 0;
 }
 
 int eddy_decode_plan_run(const struct eddy_decode_plan *plan, const uint8_t *bytes, size_t size, struct eddy_event_room *room,
                          struct eddy_event *event, size_t *used) {
   struct run run = {{bytes, bytes + size}, room};
-  int error = run_steps(&run, &plan->root, &plan->root + 1, (uint8_t *)event);
+  int error = plan->root.op == EDDY_STEP_RECORD ? run_record(&run, plan->root.aux, (uint8_t *)event)
+                                                : run_steps(&run, &plan->root, &plan->root + 1, (uint8_t *)event);
   *used = (size_t)(run.cursor.at - bytes);
   return error;
 }

@@ -35,9 +35,10 @@ enum eddy_step_op {
 };
 
 struct eddy_step {
-  uint8_t op;       /* enum eddy_step_op */
-  uint8_t nullable; /* 0 no; 1 behind the branch of a union whose first branch is null; 2 whose second is */
-  uint8_t run;      /* nullable == 1: so many such steps follow each other from here on, at most 255 */
+  uint8_t op;                    /* enum eddy_step_op */
+  uint8_t nullable;              /* 0 no; 1 behind a union of two whose first branch is null; 2 whose second is */
+  uint8_t null_byte, value_byte; /* then: the branches as they stand on the wire */
+  uint8_t run;                   /* so many steps with nullable == 1 follow each other from here on, at most 255 */
   uint16_t offset, flag, limit;
   uint32_t count;
   const void *aux;

@@ -17,6 +17,9 @@ enum { CONFLUENT_HEADER = 5, SINGLE_OBJECT_HEADER = 10 };
 struct eddy_event_decoder {
   struct eddy_schema_source source; /* all zero: none */
   struct eddy_schema_cache ids, fingerprints;
+  const struct eddy_schema_cache *last_cache; /* the plan found last is mostly the next, too */
+  uint64_t last_key;
+  const struct eddy_decode_plan *last_plan; /* NULL: none yet */
   char why[256]; /* empty: the code says it all */
   int error;     /* of the last run */
 };
@@ -59,47 +62,57 @@ static const char *ask(struct eddy_event_decoder *decoder, const struct eddy_sch
   return source->find_fingerprint ? source->find_fingerprint(source->ctx, key, size, retry) : NULL;
 }
 
-/* The plan for a schema id or fingerprint: 0, RETRY, SCHEMA or SCHEMA_UNUSABLE. */
+/* Asks the source for a schema that is not in the cache and puts it there. 0, RETRY, SCHEMA or SCHEMA_UNUSABLE. */
+static int fetch(struct eddy_event_decoder *decoder, struct eddy_schema_cache *cache, uint64_t key,
+                 const struct eddy_schema_entry **entry) {
+  bool retry = false;
+  size_t size = 0;
+  const char *text = ask(decoder, cache, key, &size, &retry);
+  if (!text) return retry ? EDDY_DECODE_RETRY : EDDY_EVENT_E_SCHEMA;
+  *entry = eddy_schema_cache_add(cache, key, text, size);
+  return *entry ? 0 : EDDY_EVENT_E_SCHEMA_UNUSABLE;
+}
+
 static int find_plan(struct eddy_event_decoder *decoder, struct eddy_schema_cache *cache, uint64_t key,
                      const struct eddy_decode_plan **plan) {
   const struct eddy_schema_entry *entry = eddy_schema_cache_find(cache, key);
-  if (!entry) {
-    bool retry = false;
-    size_t size = 0;
-    const char *text = ask(decoder, cache, key, &size, &retry);
-    if (!text) return retry ? EDDY_DECODE_RETRY : EDDY_EVENT_E_SCHEMA;
-    entry = eddy_schema_cache_add(cache, key, text, size);
-    if (!entry) return EDDY_EVENT_E_SCHEMA_UNUSABLE;
+  int error = entry ? 0 : fetch(decoder, cache, key, &entry);
+  if (error) return error;
+  if (!entry->plan) {
+    snprintf(decoder->why, sizeof decoder->why, "the writer schema cannot be used: %s", entry->why ? entry->why : "");
+    return EDDY_EVENT_E_SCHEMA_UNUSABLE;
   }
   *plan = entry->plan;
-  if (entry->plan) return 0;
-  snprintf(decoder->why, sizeof decoder->why, "the writer schema cannot be used: %s", entry->why ? entry->why : "");
-  return EDDY_EVENT_E_SCHEMA_UNUSABLE;
+  decoder->last_cache = cache;
+  decoder->last_key = key;
+  decoder->last_plan = entry->plan;
+  return 0;
 }
 
 /* Framing ------------------------------------------------------------------------------------------------------------------- */
 
-static int decode_body(const struct eddy_decode_plan *plan, const uint8_t *body, size_t size, struct eddy_event_room *room,
-                       struct eddy_event *event) {
-  size_t used;
-  int error = eddy_decode_plan_run(plan, body, size, room, event, &used);
+static int decode_body(const struct eddy_decode_plan *plan, const struct eddy_raw_record *record, size_t header,
+                       struct eddy_event_room *room, struct eddy_event *event) {
+  size_t used, size = record->value_size - header;
+  int error = eddy_decode_plan_run(plan, record->value + header, size, room, event, &used);
   if (error) return error;
   return used == size ? 0 : EDDY_EVENT_E_TRAILING;
 }
 
+static uint32_t confluent_id(const uint8_t *value) {
+  return (uint32_t)value[1] << 24 | (uint32_t)value[2] << 16 | (uint32_t)value[3] << 8 | value[4];
+}
+
 static int decode_avro(struct eddy_event_decoder *decoder, const struct eddy_raw_record *record, size_t header,
                        struct eddy_event_room *room, struct eddy_event *event) {
-  const struct eddy_decode_plan *plan = NULL;
   const uint8_t *value = record->value;
-  int error;
   if (record->value_size < header) return EDDY_EVENT_E_TRUNCATED;
-  if (header == CONFLUENT_HEADER) {
-    uint32_t id = (uint32_t)value[1] << 24 | (uint32_t)value[2] << 16 | (uint32_t)value[3] << 8 | value[4];
-    error = find_plan(decoder, &decoder->ids, id, &plan);
-  } else {
-    error = find_plan(decoder, &decoder->fingerprints, eddy_load_u64(value + 2), &plan);
-  }
-  return error ? error : decode_body(plan, value + header, record->value_size - header, room, event);
+  struct eddy_schema_cache *cache = header == CONFLUENT_HEADER ? &decoder->ids : &decoder->fingerprints;
+  uint64_t key = header == CONFLUENT_HEADER ? confluent_id(value) : eddy_load_u64(value + 2);
+  const struct eddy_decode_plan *plan = decoder->last_plan;
+  int error = 0;
+  if (!plan || decoder->last_key != key || decoder->last_cache != cache) error = find_plan(decoder, cache, key, &plan);
+  return error ? error : decode_body(plan, record, header, room, event);
 }
 
 static int decode_value(struct eddy_event_decoder *decoder, const struct eddy_raw_record *record, struct eddy_event_room *room,

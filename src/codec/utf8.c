@@ -1,5 +1,7 @@
 #include "codec/utf8.h"
 
+#include <string.h>
+
 /* Length of the sequence at `at` (Unicode 15, table 3-7), 0 if it is none. */
 static size_t sequence(const unsigned char *at, size_t left) {
   unsigned char first = at[0];
@@ -25,13 +27,32 @@ bool eddy_utf8_valid_slow(const char *text, size_t size) {
   return true;
 }
 
-bool eddy_utf8_has_control(const char *text, size_t size) {
-  unsigned found = 0, previous = 0;
-  for (size_t i = 0; i < size; i++) {
-    unsigned byte = (unsigned char)text[i];
-    found |= (unsigned)(byte < 0x20) | (unsigned)(byte == 0x7F);
-    found |= (unsigned)(previous == 0xC2) & (unsigned)(byte < 0xA0);
-    previous = byte;
+#define EVERY_BYTE UINT64_C(0x0101010101010101)
+
+/* The high bit of every byte that is below 0x20 or 0x7F. Bytes above 0x7F count for neither: their high bit is masked out at
+ * the end, and with 7 bits a byte no sum carries into the next. */
+static uint64_t ascii_controls(uint64_t word) {
+  uint64_t low = word & ~EDDY_HIGH_BITS;
+  uint64_t printable = low + EVERY_BYTE * 0x60; /* high bit: >= 0x20 */
+  uint64_t deleted = low + EVERY_BYTE;          /* high bit: 0x7F */
+  return (~printable | deleted) & ~word & EDDY_HIGH_BITS;
+}
+
+/* U+0080-009F are C2 80 - C2 9F. */
+static bool has_c1_control(const char *text, size_t size) {
+  for (size_t i = 1; i < size; i++) {
+    if ((unsigned char)text[i - 1] == 0xC2 && (unsigned char)text[i] < 0xA0) return true;
   }
-  return found != 0;
+  return false;
+}
+
+bool eddy_utf8_has_control(const char *text, size_t size) {
+  uint64_t controls = 0, high = 0;
+  for (size_t at = 0; at < size; at += 8) {
+    uint64_t word = EVERY_BYTE * ' '; /* stands for what is behind the end */
+    memcpy(&word, text + at, size - at < 8 ? size - at : 8);
+    controls |= ascii_controls(word);
+    high |= word & EDDY_HIGH_BITS;
+  }
+  return controls || (high && has_c1_control(text, size));
 }

@@ -26,6 +26,7 @@ static inline bool eddy_ascii_words(const char *text, size_t size) {
   return ((seen | word) & EDDY_HIGH_BITS) == 0;
 }
 
+/* Fewer than 8 bytes: again ends that overlap. */
 static inline bool eddy_ascii_short(const char *text, size_t size) {
   if (size >= 4) {
     uint32_t first, last;
@@ -33,9 +34,8 @@ static inline bool eddy_ascii_short(const char *text, size_t size) {
     memcpy(&last, text + size - 4, 4);
     return ((first | last) & UINT32_C(0x80808080)) == 0;
   }
-  unsigned seen = 0;
-  for (size_t i = 0; i < size; i++) seen |= (unsigned char)text[i];
-  return (seen & 0x80) == 0;
+  if (size == 0) return true;
+  return (((unsigned char)text[0] | (unsigned char)text[size / 2] | (unsigned char)text[size - 1]) & 0x80) == 0;
 }
 
 static inline bool eddy_utf8_valid(const char *text, size_t size) {
