@@ -6,7 +6,8 @@
 
 enum { FIELDS_MAX = 1000 };
 
-void eddy_log(const struct eddy_logger *logger, enum eddy_log_level level, const char *message, const char *fields_format, ...) {
+void eddy_log(const struct eddy_logger *logger, enum eddy_log_level level, const char *message, const char *fields_format,
+              ...) {
   char fields[FIELDS_MAX + 1];
   if (!logger || !logger->write || level > logger->level) return;
   if (!fields_format) {

@@ -8,7 +8,8 @@
 
 static const char usage[] =
     "usage: eddy validate -c FILE\n\n"
-    "Checks a configuration file: every error at once, with its place and a hint, on standard error. Reads the file and what it\n"
+    "Checks a configuration file: every error at once, with its place and a hint, on standard error. Reads the file and what "
+    "it\n"
     "takes from the environment and from ${file:...}; connects to nothing and changes nothing. Exit code 0 or 78.\n\n"
     "  -c, --config FILE   the file\n";
 
@@ -45,8 +46,10 @@ int eddy_cmd_validate(int argc, char **argv) {
   const char *path = read_options(argc, argv, &code);
   if (!path) return code;
   int errors = eddy_config_load(&config, path, stderr);
-  if (errors == 0) print_summary(path, &config);
-  else fprintf(stderr, "%d error%s\n", errors, errors == 1 ? "" : "s");
+  if (errors == 0)
+    print_summary(path, &config);
+  else
+    fprintf(stderr, "%d error%s\n", errors, errors == 1 ? "" : "s");
   eddy_config_free(&config);
   return errors == 0 ? EX_OK : EX_CONFIG;
 }

@@ -36,7 +36,8 @@ static char *folder_of(const char *name) {
   return slash == name ? strdup("/") : strndup(name, (size_t)(slash - name));
 }
 
-static void read_text(struct eddy_config *config, const char *name, const char *text, size_t size, struct eddy_config_report *report) {
+static void read_text(struct eddy_config *config, const char *name, const char *text, size_t size,
+                      struct eddy_config_report *report) {
   struct eddy_config_doc doc;
   char *folder = folder_of(name);
   struct eddy_config_binder *binder = calloc(1, sizeof *binder);
@@ -65,8 +66,10 @@ int eddy_config_parse(struct eddy_config *config, const char *name, const char *
   struct eddy_config_report report;
   eddy_config_report_init(&report);
   bool memory = eddy_config_defaults(config) == 0;
-  if (size > EDDY_CONFIG_FILE_MAX) eddy_config_report_add(&report, (struct eddy_place){0, 0}, "the file is larger than 1 MiB");
-  else read_text(config, name, text, size, &report);
+  if (size > EDDY_CONFIG_FILE_MAX)
+    eddy_config_report_add(&report, (struct eddy_place){0, 0}, "the file is larger than 1 MiB");
+  else
+    read_text(config, name, text, size, &report);
   if (!memory || derive(config) != 0) eddy_config_report_add(&report, (struct eddy_place){0, 0}, "out of memory");
   return finish(&report, name, text, size, errors);
 }
@@ -85,7 +88,9 @@ static char *read_file(const char *path, size_t *size) {
   return NULL;
 }
 
-static int load_defaults(struct eddy_config *config, FILE *errors) { return eddy_config_parse(config, "(defaults)", "", 0, errors); }
+static int load_defaults(struct eddy_config *config, FILE *errors) {
+  return eddy_config_parse(config, "(defaults)", "", 0, errors);
+}
 
 static int cannot_read(struct eddy_config *config, const char *path, FILE *errors) {
   struct eddy_config_report report;
@@ -109,8 +114,8 @@ int eddy_config_load(struct eddy_config *config, const char *path, FILE *errors)
 
 void eddy_config_free(struct eddy_config *config) {
   if (!config) return;
-  char *owned[] = {config->path,          config->app,           config->instance,      config->kafka.brokers,
-                   config->kafka.input,   config->kafka.group,   config->kafka.schemas, config->redis.url};
+  char *owned[] = {config->path,        config->app,         config->instance,      config->kafka.brokers,
+                   config->kafka.input, config->kafka.group, config->kafka.schemas, config->redis.url};
   for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) free(owned[i]);
   for (size_t i = 0; i < config->kafka.property_count; i++) {
     free(config->kafka.properties[i].name);

@@ -9,7 +9,7 @@
 #include "daemon/config_value.h"
 #include "daemon/nearest.h"
 
-/* Words --------------------------------------------------------------------------------------------------------------------- */
+/* Words ----------------------------------------------------------------------------------------------------- */
 
 const char *eddy_config_shown(const struct eddy_config_node *node, char text[64]) {
   const char *raw = node->raw ? node->raw : "a list or mapping";
@@ -52,7 +52,8 @@ const char *eddy_config_scalar(struct eddy_config_binder *binder, const struct e
     eddy_config_wrong(binder, scope, key, node, "has no value");
     eddy_config_report_hint(binder->report, "leave the key out to get its default");
   } else {
-    eddy_config_wrong(binder, scope, key, node, "expected one value, not a %s", node->kind == EDDY_CONFIG_LIST ? "list" : "mapping");
+    eddy_config_wrong(binder, scope, key, node, "expected one value, not a %s",
+                      node->kind == EDDY_CONFIG_LIST ? "list" : "mapping");
   }
   return NULL;
 }
@@ -81,25 +82,29 @@ void eddy_config_replace(struct eddy_config_binder *binder, char **owned, const 
   if (text && !*owned) eddy_config_report_add(binder->report, (struct eddy_place){0, 0}, "out of memory");
 }
 
-/* Numbers ------------------------------------------------------------------------------------------------------------------- */
+/* Numbers --------------------------------------------------------------------------------------------------- */
 
 static const char *read_number(enum eddy_config_type type, const char *text, int64_t *value) {
   if (type == EDDY_CONFIG_BYTES) return eddy_config_bytes(text, value);
   if (type == EDDY_CONFIG_COUNT) return eddy_config_count(text, value);
-  return type == EDDY_CONFIG_TIME ? eddy_config_time(text, value) : eddy_config_duration(text, value);
+  return eddy_config_duration(text, value);
 }
 
 /* A bound as the file would say it. */
 static const char *bound_text(enum eddy_config_type type, double bound, char text[32]) {
-  if (type == EDDY_CONFIG_DECIMAL) snprintf(text, 32, "%.10g", bound);
-  else if (type == EDDY_CONFIG_BYTES) eddy_config_bytes_format((int64_t)bound, text);
-  else if (type == EDDY_CONFIG_COUNT) snprintf(text, 32, "%" PRId64, (int64_t)bound);
-  else eddy_duration_format((int64_t)bound, text);
+  if (type == EDDY_CONFIG_DECIMAL)
+    snprintf(text, 32, "%.10g", bound);
+  else if (type == EDDY_CONFIG_BYTES)
+    eddy_config_bytes_format((int64_t)bound, text);
+  else if (type == EDDY_CONFIG_COUNT)
+    snprintf(text, 32, "%" PRId64, (int64_t)bound);
+  else
+    eddy_duration_format((int64_t)bound, text);
   return text;
 }
 
-static bool in_range(struct eddy_config_binder *binder, const struct eddy_config_scope *scope, const struct eddy_config_key *key,
-                     const struct eddy_config_node *node, double value) {
+static bool in_range(struct eddy_config_binder *binder, const struct eddy_config_scope *scope,
+                     const struct eddy_config_key *key, const struct eddy_config_node *node, double value) {
   char shown[64], low[32], high[32];
   if ((key->min == 0 && key->max == 0) || (value >= key->min && value <= key->max)) return true;
   eddy_config_wrong(binder, scope, key->name, node, "%s is not within %s to %s", eddy_config_shown(node, shown),
@@ -112,8 +117,8 @@ static enum eddy_config_type number_type(const struct eddy_config_key *key) {
   return key->type == EDDY_CONFIG_SPECIAL ? EDDY_CONFIG_DURATION : key->type;
 }
 
-static void wrong_number(struct eddy_config_binder *binder, const struct eddy_config_scope *scope, const struct eddy_config_key *key,
-                         const struct eddy_config_node *node, const char *expected) {
+static void wrong_number(struct eddy_config_binder *binder, const struct eddy_config_scope *scope,
+                         const struct eddy_config_key *key, const struct eddy_config_node *node, const char *expected) {
   if (key->unit && eddy_config_lacks_unit(node->text)) {
     char shown[64];
     eddy_config_shown(node, shown);
@@ -135,7 +140,8 @@ bool eddy_config_number(struct eddy_config_binder *binder, const struct eddy_con
     return true;
   }
   const char *expected = read_number(number_type(key), text, value);
-  if (!expected && key->size == sizeof(uint64_t) && key->type == EDDY_CONFIG_COUNT && *value < 0) expected = "a positive number";
+  if (!expected && key->size == sizeof(uint64_t) && key->type == EDDY_CONFIG_COUNT && *value < 0)
+    expected = "a positive number";
   if (expected) {
     wrong_number(binder, scope, key, node, expected);
     return false;
@@ -144,13 +150,17 @@ bool eddy_config_number(struct eddy_config_binder *binder, const struct eddy_con
 }
 
 static void store(void *at, uint16_t size, int64_t value) {
-  if (size == 1) *(uint8_t *)at = (uint8_t)value;
-  else if (size == 2) *(uint16_t *)at = (uint16_t)value;
-  else if (size == 4) *(uint32_t *)at = (uint32_t)value;
-  else *(uint64_t *)at = (uint64_t)value;
+  if (size == 1)
+    *(uint8_t *)at = (uint8_t)value;
+  else if (size == 2)
+    *(uint16_t *)at = (uint16_t)value;
+  else if (size == 4)
+    *(uint32_t *)at = (uint32_t)value;
+  else
+    *(uint64_t *)at = (uint64_t)value;
 }
 
-/* One setter per type ------------------------------------------------------------------------------------------------------- */
+/* One setter per type --------------------------------------------------------------------------------------- */
 
 static void set_number(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
                        const struct eddy_config_node *node, void *at) {
@@ -166,8 +176,10 @@ static void set_decimal(struct eddy_config_binder *binder, struct eddy_config_sc
   const char *expected = eddy_config_decimal(text, &value);
   if (expected) wrong_value(binder, scope, key->name, node, expected);
   if (expected || !in_range(binder, scope, key, node, value)) return;
-  if (key->size == sizeof(float)) *(float *)at = (float)value;
-  else *(double *)at = value;
+  if (key->size == sizeof(float))
+    *(float *)at = (float)value;
+  else
+    *(double *)at = value;
 }
 
 static void set_bool(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
@@ -207,8 +219,10 @@ static void set_text(struct eddy_config_binder *binder, struct eddy_config_scope
   const char *text = eddy_config_scalar(binder, scope, key->name, node);
   if (!text) return;
   const char *expected = key->check ? key->check(text) : NULL;
-  if (expected) wrong_value(binder, scope, key->name, node, expected);
-  else eddy_config_replace(binder, at, text);
+  if (expected)
+    wrong_value(binder, scope, key->name, node, expected);
+  else
+    eddy_config_replace(binder, at, text);
 }
 
 static const char *check_name(const char *text) {
@@ -222,8 +236,10 @@ static void set_name(struct eddy_config_binder *binder, struct eddy_config_scope
   const char *text = eddy_config_scalar(binder, scope, key->name, node);
   if (!text) return;
   const char *expected = key->check ? key->check(text) : check_name(text);
-  if (expected) wrong_value(binder, scope, key->name, node, expected);
-  else snprintf(at, key->size, "%s", text);
+  if (expected)
+    wrong_value(binder, scope, key->name, node, expected);
+  else
+    snprintf(at, key->size, "%s", text);
 }
 
 static void add_event(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
@@ -256,13 +272,12 @@ typedef void (*set_fn)(struct eddy_config_binder *binder, struct eddy_config_sco
                        const struct eddy_config_node *node, void *at);
 
 static const set_fn setters[EDDY_CONFIG_TYPE_COUNT] = {
-    [EDDY_CONFIG_TEXT] = set_text,       [EDDY_CONFIG_NAME] = set_name,       [EDDY_CONFIG_COUNT] = set_number,
-    [EDDY_CONFIG_BYTES] = set_number,    [EDDY_CONFIG_DURATION] = set_number, [EDDY_CONFIG_TIME] = set_number,
-    [EDDY_CONFIG_DECIMAL] = set_decimal, [EDDY_CONFIG_BOOL] = set_bool,       [EDDY_CONFIG_ENUM] = set_enum,
-    [EDDY_CONFIG_EVENTS] = set_events,
+    [EDDY_CONFIG_TEXT] = set_text,    [EDDY_CONFIG_NAME] = set_name,       [EDDY_CONFIG_COUNT] = set_number,
+    [EDDY_CONFIG_BYTES] = set_number, [EDDY_CONFIG_DURATION] = set_number, [EDDY_CONFIG_DECIMAL] = set_decimal,
+    [EDDY_CONFIG_BOOL] = set_bool,    [EDDY_CONFIG_ENUM] = set_enum,       [EDDY_CONFIG_EVENTS] = set_events,
 };
 
-/* Mappings ------------------------------------------------------------------------------------------------------------------ */
+/* Mappings -------------------------------------------------------------------------------------------------- */
 
 static const struct eddy_config_key *find_key(const struct eddy_config_section *section, const char *name) {
   for (size_t i = 0; i < section->count; i++)
@@ -271,25 +286,32 @@ static const struct eddy_config_key *find_key(const struct eddy_config_section *
 }
 
 /* The key that was probably meant counts as given: nobody needs to hear that it is missing, too. */
-static void unknown_key(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_node *key) {
+static void unknown_key(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
+                        const struct eddy_config_node *key) {
   struct eddy_nearest nearest = eddy_nearest_begin(key->raw);
   for (size_t i = 0; i < scope->section->count; i++) eddy_nearest_offer(&nearest, scope->section->keys[i].name);
   const struct eddy_config_key *meant = nearest.best ? find_key(scope->section, nearest.best) : NULL;
-  if (meant && !scope->values[meant - scope->section->keys]) scope->values[meant - scope->section->keys] = eddy_config_target(key->next);
+  if (meant && !scope->values[meant - scope->section->keys])
+    scope->values[meant - scope->section->keys] = eddy_config_target(key->next);
   if (!scope->where[0])
-    for (size_t i = EDDY_SECTION_TOP + 1; i < EDDY_SECTION_COUNT; i++) eddy_nearest_offer(&nearest, eddy_config_sections[i].name);
+    for (size_t i = EDDY_SECTION_TOP + 1; i < EDDY_SECTION_COUNT; i++)
+      eddy_nearest_offer(&nearest, eddy_config_sections[i].name);
   char shown[64], guess[80] = "";
   if (nearest.best) snprintf(guess, sizeof guess, "; did you mean `%s`?", nearest.best);
   eddy_config_report_add(binder->report, key->place, "unknown key `%s`%s%s%s", eddy_config_shown(key, shown),
                          scope->where[0] ? " in " : "", scope->where, guess);
-  if (strcmp(key->raw, "<<") == 0) eddy_config_report_hint(binder->report, "merge keys are not supported: use an alias as a whole value");
-  else if (!nearest.best) eddy_config_report_hint(binder->report, "`eddy config reference` lists all keys");
+  if (strcmp(key->raw, "<<") == 0)
+    eddy_config_report_hint(binder->report, "merge keys are not supported: use an alias as a whole value");
+  else if (!nearest.best)
+    eddy_config_report_hint(binder->report, "`eddy config reference` lists all keys");
 }
 
 static void bind_value(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
                        const struct eddy_config_node *node) {
-  if (key->set) key->set(binder, scope, key, node);
-  else setters[key->type](binder, scope, key, node, (char *)scope->base + key->offset);
+  if (key->set)
+    key->set(binder, scope, key, node);
+  else
+    setters[key->type](binder, scope, key, node, (char *)scope->base + key->offset);
   scope->values[key - scope->section->keys] = node;
 }
 
@@ -310,23 +332,29 @@ bool eddy_config_enter_list(struct eddy_config_binder *binder, const char *name,
   return false;
 }
 
-void eddy_config_bind_map(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_node *node) {
+void eddy_config_bind_map(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
+                          const struct eddy_config_node *node) {
   scope->node = node;
   if (!enter_map(binder, scope->where, node)) return;
   for (const struct eddy_config_node *name = node->first; name; name = name->next->next) {
     const struct eddy_config_key *key = find_key(scope->section, name->raw);
     if (name->broken) continue; /* a duplicate */
-    if (key) bind_value(binder, scope, key, eddy_config_target(name->next));
-    else unknown_key(binder, scope, name);
+    if (key)
+      bind_value(binder, scope, key, eddy_config_target(name->next));
+    else
+      unknown_key(binder, scope, name);
   }
 }
 
 static bool bind_section(struct eddy_config_binder *binder, const char *name, const struct eddy_config_node *node) {
   for (size_t i = EDDY_SECTION_TOP + 1; i < EDDY_SECTION_COUNT; i++) {
     if (strcmp(eddy_config_sections[i].name, name) != 0) continue;
-    if (i == EDDY_SECTION_FEATURES) eddy_config_bind_features(binder, node);
-    else if (i == EDDY_SECTION_TRIGGERS) eddy_config_bind_triggers(binder, node);
-    else eddy_config_bind_map(binder, &binder->scopes[i], node);
+    if (i == EDDY_SECTION_FEATURES)
+      eddy_config_bind_features(binder, node);
+    else if (i == EDDY_SECTION_TRIGGERS)
+      eddy_config_bind_triggers(binder, node);
+    else
+      eddy_config_bind_map(binder, &binder->scopes[i], node);
     return true;
   }
   return false;
@@ -345,7 +373,9 @@ void eddy_config_bind_root(struct eddy_config_binder *binder, const struct eddy_
     const struct eddy_config_node *value = eddy_config_target(name->next);
     const struct eddy_config_key *key = find_key(top->section, name->raw);
     if (name->broken) continue;
-    if (key) bind_value(binder, top, key, value);
-    else if (!bind_section(binder, name->raw, value)) unknown_key(binder, top, name);
+    if (key)
+      bind_value(binder, top, key, value);
+    else if (!bind_section(binder, name->raw, value))
+      unknown_key(binder, top, name);
   }
 }

@@ -10,21 +10,22 @@
 struct eddy_config_scope {
   const struct eddy_config_section *section;
   void *base;
-  char where[40];                      /* "kafka", "features[2]"; "" at the top level */
-  const struct eddy_config_node *node; /* the mapping, NULL if the file has none */
+  char where[40];                                              /* "kafka", "features[2]"; "" at the top level */
+  const struct eddy_config_node *node;                         /* the mapping, NULL if the file has none */
   const struct eddy_config_node *values[EDDY_CONFIG_KEYS_MAX]; /* by row; NULL: not given, or not usable */
 };
 
 struct eddy_config_binder {
   struct eddy_config *config;
   struct eddy_config_report *report;
-  const char *folder; /* of the file, or NULL */
-  bool whole;         /* the file was read to its end: what is missing is missing */
+  const char *folder;                                  /* of the file, or NULL */
+  bool whole;                                          /* the file was read to its end: what is missing is missing */
   struct eddy_config_scope scopes[EDDY_SECTION_COUNT]; /* of the sections that are mappings */
 };
 
 /* Reads a mapping (or null: nothing) into scope->base. */
-void eddy_config_bind_map(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_node *node);
+void eddy_config_bind_map(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
+                          const struct eddy_config_node *node);
 /* Reads the whole file's tree. */
 void eddy_config_bind_root(struct eddy_config_binder *binder, const struct eddy_config_node *root);
 

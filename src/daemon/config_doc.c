@@ -34,7 +34,7 @@ static bool stop(struct reader *reader, struct eddy_place place, const char *mes
   return false;
 }
 
-/* Syntax errors as libyaml sees them --------------------------------------------------------------------------------------- */
+/* Syntax errors as libyaml sees them ------------------------------------------------------------------------ */
 
 static struct eddy_place place_of_byte(const char *text, size_t size, size_t offset) {
   struct eddy_place place = {1, 1};
@@ -53,8 +53,10 @@ static char byte_at(const struct reader *reader, yaml_mark_t mark) {
   size_t line = 0;
   for (size_t i = 0, column = 0; i < reader->size; i++) {
     if (line == mark.line && column == mark.column) return reader->text[i];
-    if (reader->text[i] == '\n') line++, column = 0;
-    else if (((unsigned char)reader->text[i] & 0xc0) != 0x80) column++;
+    if (reader->text[i] == '\n')
+      line++, column = 0;
+    else if (((unsigned char)reader->text[i] & 0xc0) != 0x80)
+      column++;
   }
   return '\0';
 }
@@ -88,7 +90,7 @@ static void report_syntax(struct reader *reader) {
   if (hint) eddy_config_report_hint(reader->report, "%s", hint);
 }
 
-/* The tree ------------------------------------------------------------------------------------------------------------------ */
+/* The tree -------------------------------------------------------------------------------------------------- */
 
 static struct eddy_config_node *node_new(struct reader *reader, enum eddy_config_kind kind, yaml_mark_t mark) {
   struct eddy_config_node *node = calloc(1, sizeof *node);
@@ -133,8 +135,10 @@ static bool attach(struct reader *reader, struct eddy_config_node *node) {
   }
   if (expects_key(reader) && !check_key(reader, node)) return false;
   struct eddy_config_node *parent = reader->open[reader->depth - 1];
-  if (parent->last) parent->last->next = node;
-  else parent->first = node;
+  if (parent->last)
+    parent->last->next = node;
+  else
+    parent->first = node;
   parent->last = node;
   parent->children++;
   return true;
@@ -216,17 +220,24 @@ static bool begin_document(struct reader *reader, const yaml_event_t *event) {
 
 static bool take_event(struct reader *reader, const yaml_event_t *event) {
   switch (event->type) {
-    case YAML_DOCUMENT_START_EVENT: return begin_document(reader, event);
-    case YAML_SCALAR_EVENT: return add_scalar(reader, event);
-    case YAML_ALIAS_EVENT: return add_alias(reader, event);
-    case YAML_SEQUENCE_START_EVENT: return begin_collection(reader, EDDY_CONFIG_LIST, event);
-    case YAML_MAPPING_START_EVENT: return begin_collection(reader, EDDY_CONFIG_MAP, event);
+    case YAML_DOCUMENT_START_EVENT:
+      return begin_document(reader, event);
+    case YAML_SCALAR_EVENT:
+      return add_scalar(reader, event);
+    case YAML_ALIAS_EVENT:
+      return add_alias(reader, event);
+    case YAML_SEQUENCE_START_EVENT:
+      return begin_collection(reader, EDDY_CONFIG_LIST, event);
+    case YAML_MAPPING_START_EVENT:
+      return begin_collection(reader, EDDY_CONFIG_MAP, event);
     case YAML_SEQUENCE_END_EVENT:
-    case YAML_MAPPING_END_EVENT: return end_collection(reader);
+    case YAML_MAPPING_END_EVENT:
+      return end_collection(reader);
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:
     case YAML_STREAM_END_EVENT:
-    case YAML_DOCUMENT_END_EVENT: return true;
+    case YAML_DOCUMENT_END_EVENT:
+      return true;
   }
   return true;
 }

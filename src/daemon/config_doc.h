@@ -24,16 +24,16 @@ enum eddy_config_kind { EDDY_CONFIG_SCALAR, EDDY_CONFIG_LIST, EDDY_CONFIG_MAP, E
 struct eddy_config_node {
   enum eddy_config_kind kind;
   struct eddy_place place;
-  char *raw;    /* scalar: as the file says */
-  char *text;   /* scalar: after ${...} was filled in; the same pointer as raw where there was nothing to fill in */
+  char *raw;  /* scalar: as the file says */
+  char *text; /* scalar: after ${...} was filled in; the same pointer as raw where there was nothing to fill in */
   bool quoted, is_key;
-  bool broken;  /* an error about it was reported: say nothing more */
+  bool broken;                           /* an error about it was reported: say nothing more */
   struct eddy_config_node *first, *last; /* children: items of a list; keys and values of a map in turn */
   struct eddy_config_node *next;         /* sibling */
   const struct eddy_config_node *target; /* of an alias */
   int children;
-  int height;      /* levels below, aliases written out */
-  uint32_t weight; /* nodes below and itself, aliases written out */
+  int height;                         /* levels below, aliases written out */
+  uint32_t weight;                    /* nodes below and itself, aliases written out */
   struct eddy_config_node *allocated; /* chain of all nodes */
 };
 

@@ -42,7 +42,7 @@ static bool append(struct expansion *expansion, const char *bytes, size_t size) 
   return false;
 }
 
-/* ${NAME} and ${NAME:-default} ----------------------------------------------------------------------------------------------- */
+/* ${NAME} and ${NAME:-default} ------------------------------------------------------------------------------ */
 
 static bool is_variable_name(const char *name) {
   size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
@@ -63,7 +63,7 @@ static bool append_variable(struct expansion *expansion, const char *at, char *n
   return append(expansion, value, strlen(value));
 }
 
-/* ${file:PATH} --------------------------------------------------------------------------------------------------------------- */
+/* ${file:PATH} ---------------------------------------------------------------------------------------------- */
 
 static char *join_path(const char *folder, const char *path) {
   if (!folder || path[0] == '/') return strdup(path);
@@ -82,8 +82,10 @@ static const char *read_secret(const char *path, char *bytes, size_t *size) {
   if (fstat(descriptor, &about) != 0 || !S_ISREG(about.st_mode)) wrong = "this is not a regular file";
   for (ssize_t got = 1; !wrong && got > 0 && *size <= EDDY_CONFIG_SECRET_MAX;) {
     got = read(descriptor, bytes + *size, EDDY_CONFIG_SECRET_MAX + 1 - *size);
-    if (got < 0) wrong = "the file cannot be read";
-    else *size += (size_t)got;
+    if (got < 0)
+      wrong = "the file cannot be read";
+    else
+      *size += (size_t)got;
   }
   close(descriptor);
   if (!wrong && *size > EDDY_CONFIG_SECRET_MAX) wrong = "the file is larger than 64 KiB";
@@ -109,7 +111,7 @@ static bool append_file(struct expansion *expansion, const char *at, const char 
   return fine;
 }
 
-/* One scalar ----------------------------------------------------------------------------------------------------------------- */
+/* One scalar ------------------------------------------------------------------------------------------------ */
 
 /* at[0..1] is "${". */
 static bool append_reference(struct expansion *expansion, const char *at) {
@@ -146,12 +148,15 @@ static void expand_node(struct eddy_config_node *node, const char *folder, struc
   while (fine && *expansion.at) fine = append_next(&expansion);
   fine = fine && append(&expansion, "", 1);
   char *text = fine ? strdup((const char *)expansion.text.data) : NULL;
-  if (text) node->text = text;
-  else node->broken = true;
+  if (text)
+    node->text = text;
+  else
+    node->broken = true;
   eddy_buffer_fini(&expansion.text);
 }
 
 void eddy_config_expand(struct eddy_config_doc *doc, const char *folder, struct eddy_config_report *report) {
   for (struct eddy_config_node *node = doc->nodes; node; node = node->allocated)
-    if (node->kind == EDDY_CONFIG_SCALAR && node->raw && !node->is_key && strstr(node->raw, "${")) expand_node(node, folder, report);
+    if (node->kind == EDDY_CONFIG_SCALAR && node->raw && !node->is_key && strstr(node->raw, "${"))
+      expand_node(node, folder, report);
 }

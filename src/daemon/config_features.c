@@ -26,7 +26,8 @@ static const struct fold_row folds[] = {
     [EDDY_FOLD_SHARE] = {"share", {"of", "to"}, {"on", "half_life", "value"}},
 };
 
-static void check_fold(struct eddy_config_binder *binder, const struct eddy_feature_draft *draft, const struct eddy_config_scope *scope) {
+static void check_fold(struct eddy_config_binder *binder, const struct eddy_feature_draft *draft,
+                       const struct eddy_config_scope *scope) {
   const struct fold_row *row = &folds[draft->spec.fold];
   for (size_t i = 0; i < sizeof row->needs / sizeof row->needs[0] && row->needs[i]; i++) {
     if (eddy_config_given(scope, row->needs[i])) continue;

@@ -33,7 +33,9 @@ const char *eddy_config_check_currency(const char *text) {
   return only(text, CAPITALS, 3) && strlen(text) == 3 ? NULL : "three capital letters such as EUR (ISO 4217)";
 }
 
-static bool is_port(const char *text) { return only(text, DIGITS, 5) && atoi(text) >= 1 && atoi(text) <= 65535; }
+static bool is_port(const char *text) {
+  return only(text, DIGITS, 5) && atoi(text) >= 1 && atoi(text) <= 65535;
+}
 
 /* "host", "host:port", "[address]:port" */
 static bool is_host(const char *text, size_t size) {
@@ -48,14 +50,14 @@ static bool is_host(const char *text, size_t size) {
   return copy[0] != '\0' && strcspn(copy, " \t\r\n/,@") == strlen(copy) && (bracket || !strchr(copy, ':'));
 }
 
-static void not_this(struct eddy_config_binder *binder, const struct eddy_config_scope *scope, const struct eddy_config_key *key,
-                     const struct eddy_config_node *node) {
+static void not_this(struct eddy_config_binder *binder, const struct eddy_config_scope *scope,
+                     const struct eddy_config_key *key, const struct eddy_config_node *node) {
   char shown[64];
   eddy_config_wrong(binder, scope, key->name, node, "expected %s, not \"%s\"", key->form, eddy_config_shown(node, shown));
 }
 
-void eddy_config_set_redis_url(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
-                               const struct eddy_config_node *node) {
+void eddy_config_set_redis_url(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
+                               const struct eddy_config_key *key, const struct eddy_config_node *node) {
   char why[160];
   struct eddy_redis_url url;
   const char *text = eddy_config_scalar(binder, scope, key->name, node);
@@ -89,40 +91,48 @@ static bool are_brokers(const char *text) {
   }
 }
 
-void eddy_config_set_brokers(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
-                             const struct eddy_config_node *node) {
+void eddy_config_set_brokers(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
+                             const struct eddy_config_key *key, const struct eddy_config_node *node) {
   char *joined = NULL;
   struct eddy_config_values values = eddy_config_values_of(node);
   if (!values.next) eddy_config_wrong(binder, scope, key->name, node, "names no broker");
   for (const struct eddy_config_node *value; (value = eddy_config_values_next(&values)) != NULL;) {
     const char *text = eddy_config_scalar(binder, scope, key->name, value);
-    if (text && !are_brokers(text)) not_this(binder, scope, key, value);
-    else if (text && !append_broker(&joined, text)) eddy_config_wrong(binder, scope, key->name, value, "out of memory");
+    if (text && !are_brokers(text))
+      not_this(binder, scope, key, value);
+    else if (text && !append_broker(&joined, text))
+      eddy_config_wrong(binder, scope, key->name, value, "out of memory");
   }
   if (joined) eddy_config_replace(binder, &binder->config->kafka.brokers, joined);
   free(joined);
 }
 
-void eddy_config_set_schemas(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
-                             const struct eddy_config_node *node) {
+void eddy_config_set_schemas(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
+                             const struct eddy_config_key *key, const struct eddy_config_node *node) {
   const char *text = eddy_config_scalar(binder, scope, key->name, node);
   if (!text) return;
   char joined[4096];
   bool relative = binder->folder && text[0] != '/';
   int size = snprintf(joined, sizeof joined, "%s%s%s", relative ? binder->folder : "", relative ? "/" : "", text);
-  if (text[0] == '\0' || size >= (int)sizeof joined) not_this(binder, scope, key, node);
-  else eddy_config_replace(binder, &binder->config->kafka.schemas, joined);
+  if (text[0] == '\0' || size >= (int)sizeof joined)
+    not_this(binder, scope, key, node);
+  else
+    eddy_config_replace(binder, &binder->config->kafka.schemas, joined);
 }
 
-void eddy_config_set_start(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
-                           const struct eddy_config_node *node) {
+void eddy_config_set_start(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
+                           const struct eddy_config_key *key, const struct eddy_config_node *node) {
   struct eddy_config *config = binder->config;
   const char *text = eddy_config_scalar(binder, scope, key->name, node);
   if (!text) return;
-  if (strcmp(text, "earliest") == 0) config->kafka.start = EDDY_START_EARLIEST;
-  else if (strcmp(text, "latest") == 0) config->kafka.start = EDDY_START_LATEST;
-  else if (!eddy_config_time(text, &config->kafka.start_time)) config->kafka.start = EDDY_START_TIME;
-  else not_this(binder, scope, key, node);
+  if (strcmp(text, "earliest") == 0)
+    config->kafka.start = EDDY_START_EARLIEST;
+  else if (strcmp(text, "latest") == 0)
+    config->kafka.start = EDDY_START_LATEST;
+  else if (!eddy_config_time(text, &config->kafka.start_time))
+    config->kafka.start = EDDY_START_TIME;
+  else
+    not_this(binder, scope, key, node);
 }
 
 /* "scaled(60)" */
@@ -135,8 +145,8 @@ static bool read_scale(const char *text, double *scale) {
   return !eddy_config_decimal(factor, scale) && *scale > 0 && *scale <= 1e6;
 }
 
-void eddy_config_set_at_end(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
-                            const struct eddy_config_node *node) {
+void eddy_config_set_at_end(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
+                            const struct eddy_config_key *key, const struct eddy_config_node *node) {
   static const char *const names[] = {"wall", "newest", "hold"};
   struct eddy_config *config = binder->config;
   const char *text = eddy_config_scalar(binder, scope, key->name, node);
@@ -154,8 +164,10 @@ void eddy_config_set_at_end(struct eddy_config_binder *binder, struct eddy_confi
     return;
   }
   not_this(binder, scope, key, node);
-  if (strncmp(text, "scaled", 6) == 0) eddy_config_report_hint(binder->report, "scaled needs a factor up to 1000000: scaled(60)");
-  else if (nearest.best) eddy_config_report_hint(binder->report, "did you mean `%s`?", nearest.best);
+  if (strncmp(text, "scaled", 6) == 0)
+    eddy_config_report_hint(binder->report, "scaled needs a factor up to 1000000: scaled(60)");
+  else if (nearest.best)
+    eddy_config_report_hint(binder->report, "did you mean `%s`?", nearest.best);
 }
 
 void eddy_config_set_publish_after(struct eddy_config_binder *binder, struct eddy_config_scope *scope,

@@ -14,7 +14,8 @@ static const struct {
     {"metadata.broker.list", "eddy sets it", "use `kafka.brokers`"},
     {"group.id", "eddy sets it", "use `kafka.group`"},
     {"group.instance.id", "eddy derives it from the instance and the worker", "use `instance`"},
-    {"transactional.id", "eddy derives it from app, instance and worker: it keeps two processes from writing the same state", "use `instance`"},
+    {"transactional.id", "eddy derives it from app, instance and worker: it keeps two processes from writing the same state",
+     "use `instance`"},
     {"auto.offset.reset", "eddy decides where to begin", "use `kafka.start`"},
     {"enable.auto.commit", "offsets are committed in the transaction of the outputs", NULL},
     {"auto.commit.enable", "offsets are committed in the transaction of the outputs", NULL},
@@ -58,14 +59,16 @@ static void hint_property(struct eddy_config_binder *binder, rd_kafka_conf_t *sc
 }
 
 /* librdkafka's sentences quote the value: not if it was filled in from outside. */
-static void refused(struct eddy_config_binder *binder, const struct eddy_config_node *name, const struct eddy_config_node *value,
-                    const char *sentence) {
+static void refused(struct eddy_config_binder *binder, const struct eddy_config_node *name,
+                    const struct eddy_config_node *value, const char *sentence) {
   if (value->text == value->raw) {
     const char *bare = bare_name(name->raw); /* the sentence may speak of what this is an alias of */
     bool named = strstr(sentence, bare) != NULL;
-    eddy_config_report_add(binder->report, value->place, "`kafka.properties`: %.100s%s%s", named ? "" : bare, named ? "" : ": ", sentence);
+    eddy_config_report_add(binder->report, value->place, "`kafka.properties`: %.100s%s%s", named ? "" : bare, named ? "" : ": ",
+                           sentence);
   } else {
-    eddy_config_report_add(binder->report, value->place, "`kafka.properties`: librdkafka refuses the value of %.100s", name->raw);
+    eddy_config_report_add(binder->report, value->place, "`kafka.properties`: librdkafka refuses the value of %.100s",
+                           name->raw);
     eddy_config_report_hint(binder->report, "it is not shown because it comes from outside this file");
   }
 }
@@ -89,10 +92,10 @@ static bool try_property(struct eddy_config_binder *binder, rd_kafka_conf_t *scr
   }
 }
 
-static void keep_property(struct eddy_config_binder *binder, const struct eddy_config_node *name, const struct eddy_config_node *value) {
+static void keep_property(struct eddy_config_binder *binder, const struct eddy_config_node *name,
+                          const struct eddy_config_node *value) {
   struct eddy_config *config = binder->config;
-  struct eddy_property_setting *longer =
-      realloc(config->kafka.properties, (config->kafka.property_count + 1) * sizeof *longer);
+  struct eddy_property_setting *longer = realloc(config->kafka.properties, (config->kafka.property_count + 1) * sizeof *longer);
   if (!longer) {
     eddy_config_report_add(binder->report, name->place, "out of memory");
     return;
@@ -104,8 +107,8 @@ static void keep_property(struct eddy_config_binder *binder, const struct eddy_c
   eddy_config_replace(binder, &setting->value, value->text);
 }
 
-void eddy_config_set_properties(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
-                                const struct eddy_config_node *node) {
+void eddy_config_set_properties(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
+                                const struct eddy_config_key *key, const struct eddy_config_node *node) {
   if (node->kind != EDDY_CONFIG_MAP) {
     const char *text = node->kind == EDDY_CONFIG_SCALAR ? node->raw : "list";
     if (*text) eddy_config_wrong(binder, scope, key->name, node, "must be a mapping of librdkafka's properties to values");

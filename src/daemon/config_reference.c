@@ -9,7 +9,7 @@
 static int64_t load(const void *at, uint16_t size) {
   if (size == 1) return *(const uint8_t *)at;
   if (size == 2) return *(const uint16_t *)at;
-  return size == 4 ? (int64_t)*(const uint32_t *)at : *(const int64_t *)at;
+  return size == 4 ? (int64_t) * (const uint32_t *)at : *(const int64_t *)at;
 }
 
 static double load_decimal(const void *at, uint16_t size) {
@@ -18,10 +18,14 @@ static double load_decimal(const void *at, uint16_t size) {
 
 static void put_number(const struct eddy_config_key *key, double value, FILE *out) {
   char text[32];
-  if (key->type == EDDY_CONFIG_DECIMAL) fprintf(out, "%.10g", value);
-  else if (key->type == EDDY_CONFIG_BYTES) fputs(eddy_config_bytes_format((int64_t)value, text), out);
-  else if (key->type == EDDY_CONFIG_COUNT) fprintf(out, "%" PRId64, (int64_t)value);
-  else eddy_duration_format((int64_t)value, text), fputs(text, out);
+  if (key->type == EDDY_CONFIG_DECIMAL)
+    fprintf(out, "%.10g", value);
+  else if (key->type == EDDY_CONFIG_BYTES)
+    fputs(eddy_config_bytes_format((int64_t)value, text), out);
+  else if (key->type == EDDY_CONFIG_COUNT)
+    fprintf(out, "%" PRId64, (int64_t)value);
+  else
+    eddy_duration_format((int64_t)value, text), fputs(text, out);
 }
 
 static void put_default(const struct eddy_config_key *key, const struct eddy_config *defaults, FILE *out) {
@@ -31,24 +35,33 @@ static void put_default(const struct eddy_config_key *key, const struct eddy_con
     return;
   }
   fputc('`', out);
-  if (key->type == EDDY_CONFIG_TEXT || key->type == EDDY_CONFIG_SPECIAL) fputs(*(char *const *)(const void *)at, out);
-  else if (key->type == EDDY_CONFIG_NAME) fputs(at, out);
-  else if (key->type == EDDY_CONFIG_BOOL) fputs(*at ? "true" : "false", out);
-  else if (key->type == EDDY_CONFIG_ENUM) fputs(key->choices[load(at, key->size)], out);
-  else if (key->type == EDDY_CONFIG_DECIMAL) fprintf(out, "%g", load_decimal(at, key->size));
-  else if (key->none && load(at, key->size) == key->none_value) fputs(key->none, out);
-  else put_number(key, (double)load(at, key->size), out);
+  if (key->type == EDDY_CONFIG_TEXT || key->type == EDDY_CONFIG_SPECIAL)
+    fputs(*(char *const *)(const void *)at, out);
+  else if (key->type == EDDY_CONFIG_NAME)
+    fputs(at, out);
+  else if (key->type == EDDY_CONFIG_BOOL)
+    fputs(*at ? "true" : "false", out);
+  else if (key->type == EDDY_CONFIG_ENUM)
+    fputs(key->choices[load(at, key->size)], out);
+  else if (key->type == EDDY_CONFIG_DECIMAL)
+    fprintf(out, "%g", load_decimal(at, key->size));
+  else if (key->none && load(at, key->size) == key->none_value)
+    fputs(key->none, out);
+  else
+    put_number(key, (double)load(at, key->size), out);
   fputc('`', out);
 }
 
 static void put_form(const struct eddy_config_key *key, FILE *out) {
   static const char *const forms[EDDY_CONFIG_TYPE_COUNT] = {
-      [EDDY_CONFIG_TEXT] = "text",         [EDDY_CONFIG_NAME] = "name",         [EDDY_CONFIG_COUNT] = "whole number",
-      [EDDY_CONFIG_BYTES] = "size",        [EDDY_CONFIG_DURATION] = "duration", [EDDY_CONFIG_TIME] = "time",
-      [EDDY_CONFIG_DECIMAL] = "number",    [EDDY_CONFIG_BOOL] = "true or false", [EDDY_CONFIG_EVENTS] = "event type, or a list",
+      [EDDY_CONFIG_TEXT] = "text",          [EDDY_CONFIG_NAME] = "name",
+      [EDDY_CONFIG_COUNT] = "whole number", [EDDY_CONFIG_BYTES] = "size",
+      [EDDY_CONFIG_DURATION] = "duration",  [EDDY_CONFIG_DECIMAL] = "number",
+      [EDDY_CONFIG_BOOL] = "true or false", [EDDY_CONFIG_EVENTS] = "event type, or a list",
   };
   if (key->form) fputs(key->form, out);
-  for (size_t i = 0; key->type == EDDY_CONFIG_ENUM && key->choices[i]; i++) fprintf(out, "%s`%s`", i ? ", " : "", key->choices[i]);
+  for (size_t i = 0; key->type == EDDY_CONFIG_ENUM && key->choices[i]; i++)
+    fprintf(out, "%s`%s`", i ? ", " : "", key->choices[i]);
   if (!key->form && key->type != EDDY_CONFIG_ENUM) fputs(forms[key->type], out);
   if (key->min != 0 || key->max != 0) {
     fputs(", ", out);
@@ -75,7 +88,8 @@ static void put_section(const struct eddy_config_section *section, const struct 
 static const char introduction[] =
     "# Configuration\n\n"
     "One YAML file; every section and key may be left out. Durations need a unit (`ms`, `s`, `m`, `h`, `d`, `w`), sizes too\n"
-    "(`B`, `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB`); whole numbers may be written `100_000`, `100k` or `2M`; times are RFC 3339.\n"
+    "(`B`, `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB`); whole numbers may be written `100_000`, `100k` or `2M`; times are RFC "
+    "3339.\n"
     "`${NAME}` and `${NAME:-default}` take a value from the environment, `${file:PATH}` from a file beside this one (for\n"
     "secrets); `$${` is a literal `${`. Where a name may stand, a list may stand. Aliases (`&name`, `*name`) work.\n";
 

@@ -6,7 +6,9 @@
 
 enum { SHOWN_MAX = 120, SHOWN_BEFORE = 80 }; /* code points of a long line that are shown, and those before the caret */
 
-void eddy_config_report_init(struct eddy_config_report *report) { *report = (struct eddy_config_report){0}; }
+void eddy_config_report_init(struct eddy_config_report *report) {
+  *report = (struct eddy_config_report){0};
+}
 
 void eddy_config_report_fini(struct eddy_config_report *report) {
   free(report->errors);
@@ -80,7 +82,9 @@ static struct line find_line(const char *text, size_t size, int number) {
   return (struct line){at, (size_t)(stop - at)};
 }
 
-static bool starts_character(char c) { return ((unsigned char)c & 0xc0) != 0x80; }
+static bool starts_character(char c) {
+  return ((unsigned char)c & 0xc0) != 0x80;
+}
 
 /* Bytes that hold the next `characters` code points. */
 static size_t bytes_of(struct line line, int characters) {

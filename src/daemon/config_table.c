@@ -25,13 +25,16 @@ static const char *const payload_names[] = {"none", "cart", NULL};
 static const char *const level_names[] = {"error", "warn", "info", "debug", NULL};
 static const char *const format_names[] = {"logfmt", "json", NULL};
 
+/* clang-format off: a row stays readable as a row. */
 static const struct eddy_config_key top_keys[] = {
     {.name = "app", .type = EDDY_CONFIG_TEXT, AT(app), .check = eddy_config_check_app,
      .meaning = "name of this application: prefix of its topics and Redis keys, and the consumer group"},
-    {.name = "instance", .type = EDDY_CONFIG_TEXT, AT(instance), .check = eddy_config_check_instance, .fallback = "the host name",
+    {.name = "instance", .type = EDDY_CONFIG_TEXT, AT(instance), .check = eddy_config_check_instance,
+     .fallback = "the host name",
      .meaning = "name of this process, the same after a restart and different for each process of the application. An instance "
                 "that is gone for good keeps its partitions until its Kafka session times out"},
-    {.name = "workers", .type = EDDY_CONFIG_COUNT, AT(workers), RANGE(1, 64), .meaning = "threads that share the input partitions"},
+    {.name = "workers", .type = EDDY_CONFIG_COUNT, AT(workers), RANGE(1, 64),
+     .meaning = "threads that share the input partitions"},
     {.name = "seed", .type = EDDY_CONFIG_COUNT, AT(seed), .fallback = "from `app`",
      .meaning = "of hashing and sampling; must be the same in all instances"},
 };
@@ -50,7 +53,8 @@ static const struct eddy_config_key kafka_keys[] = {
      .form = "earliest, latest or a time", .fallback = "earliest", .meaning = "where the application's first run begins"},
     {.name = "commit_interval", .type = EDDY_CONFIG_DURATION, AT(kafka.commit_interval_ms), RANGE(20, 10000), .unit = "ms",
      .meaning = "time between transactions: outputs are visible when their transaction is committed"},
-    {.name = "create_topics", .type = EDDY_CONFIG_BOOL, AT(kafka.create_topics), .meaning = "create missing output topics at start"},
+    {.name = "create_topics", .type = EDDY_CONFIG_BOOL, AT(kafka.create_topics),
+     .meaning = "create missing output topics at start"},
     {.name = "properties", .type = EDDY_CONFIG_SPECIAL, AT(kafka.properties), .set = eddy_config_set_properties,
      .form = "mapping", .fallback = "none",
      .meaning = "librdkafka's own properties under their own names, for both clients; with `consumer.` or `producer.` in front "
@@ -68,7 +72,8 @@ static const struct eddy_config_key redis_keys[] = {
 };
 
 static const struct eddy_config_key time_keys[] = {
-    {.name = "allowed_lateness", .type = EDDY_CONFIG_DURATION, AT(spec.allowed_lateness_ms), RANGE(0, 30 * EDDY_DAY_MS), .unit = "s",
+    {.name = "allowed_lateness", .type = EDDY_CONFIG_DURATION, AT(spec.allowed_lateness_ms), RANGE(0, 30 * EDDY_DAY_MS),
+     .unit = "s",
      .meaning = "how far out of order events may arrive; partition time is the newest event time minus this"},
     {.name = "at_end", .type = EDDY_CONFIG_SPECIAL, AT(time.at_end), .set = eddy_config_set_at_end,
      .form = "wall, newest, hold or scaled(FACTOR)", .fallback = "wall (run), newest (replay)",
@@ -85,7 +90,8 @@ static const struct eddy_config_key time_keys[] = {
 static const struct eddy_config_key profile_keys[] = {
     {.name = "idle_ttl", .type = EDDY_CONFIG_DURATION, AT(spec.idle_ttl_ms), RANGE(EDDY_DAY_MS, TEN_YEARS), .unit = "d",
      .meaning = "a user without events for this long is forgotten"},
-    {.name = "memory_max", .type = EDDY_CONFIG_BYTES, AT(memory_max), RANGE(16 << 20, 1024 * GIB), .none = "none", .unit = "MiB",
+    {.name = "memory_max", .type = EDDY_CONFIG_BYTES, AT(memory_max), RANGE(16 << 20, 1024 * GIB), .none = "none",
+     .unit = "MiB",
      .meaning = "memory of all profiles of the process; a partition that would need more is paused"},
     {.name = "currency", .type = EDDY_CONFIG_NAME, AT(spec.currency), .check = eddy_config_check_currency,
      .meaning = "currency that is summed up (ISO 4217); values in others are counted and skipped"},
@@ -106,25 +112,34 @@ static const struct eddy_config_key feature_keys[] = {
     {.name = "name", .type = EDDY_CONFIG_NAME, FEATURE(spec.name), .fallback = "required", .meaning = "name of the feature"},
     {.name = "on", .type = EDDY_CONFIG_EVENTS, FEATURE(spec.on), .fallback = "required for count, sum, age",
      .meaning = "event type, or a list of them"},
-    {.name = "fold", .type = EDDY_CONFIG_ENUM, FEATURE(spec.fold), .choices = fold_names, .fallback = "count; sum if `value` is given",
-     .meaning = "decayed number of events, decayed sum of their values, days since the newest, `of` / `to`, or `of` / (`of` + `to`)"},
+    {.name = "fold", .type = EDDY_CONFIG_ENUM, FEATURE(spec.fold), .choices = fold_names,
+     .fallback = "count; sum if `value` is given",
+     .meaning = "decayed number of events, decayed sum of their values, days since the newest, `of` / `to`, or "
+                "`of` / (`of` + `to`)"},
     {.name = "value", .type = EDDY_CONFIG_ENUM, FEATURE(spec.value), .choices = value_names, .fallback = "value",
      .meaning = "what sum adds up: the event's value in `profile.currency`, or pieces of its items"},
-    {.name = "half_life", .type = EDDY_CONFIG_DURATION, FEATURE(spec.half_life_ms), RANGE(EDDY_MINUTE_MS, TEN_YEARS), .unit = "d",
+    {.name = "half_life", .type = EDDY_CONFIG_DURATION, FEATURE(spec.half_life_ms), RANGE(EDDY_MINUTE_MS, TEN_YEARS),
+     .unit = "d",
      .fallback = "required for count, sum", .meaning = "time after which an event counts half"},
-    {.name = "of", .type = EDDY_CONFIG_NAME, FEATURE(of), .fallback = "required for ratio, share", .meaning = "name of a count or sum"},
-    {.name = "to", .type = EDDY_CONFIG_NAME, FEATURE(to), .fallback = "required for ratio, share", .meaning = "name of a count or sum"},
-    {.name = "cluster", .type = EDDY_CONFIG_BOOL, FEATURE(spec.cluster), .fallback = "false", .meaning = "part of the clustering vector"},
+    {.name = "of", .type = EDDY_CONFIG_NAME, FEATURE(of), .fallback = "required for ratio, share",
+     .meaning = "name of a count or sum"},
+    {.name = "to", .type = EDDY_CONFIG_NAME, FEATURE(to), .fallback = "required for ratio, share",
+     .meaning = "name of a count or sum"},
+    {.name = "cluster", .type = EDDY_CONFIG_BOOL, FEATURE(spec.cluster), .fallback = "false",
+     .meaning = "part of the clustering vector"},
     {.name = "transform", .type = EDDY_CONFIG_ENUM, FEATURE(spec.transform), .choices = transform_names, .fallback = "log1p",
      .meaning = "applied to the clustering vector before it is standardised"},
 };
 
 static const struct eddy_config_key model_keys[] = {
-    {.name = "segments", .type = EDDY_CONFIG_COUNT, AT(model.segments), RANGE(2, EDDY_CLUSTERS_MAX), .meaning = "number of cluster segments"},
+    {.name = "segments", .type = EDDY_CONFIG_COUNT, AT(model.segments), RANGE(2, EDDY_CLUSTERS_MAX),
+     .meaning = "number of cluster segments"},
     {.name = "half_life", .type = EDDY_CONFIG_DURATION, AT(model.half_life_ms), RANGE(EDDY_MINUTE_MS, TEN_YEARS), .unit = "d",
      .meaning = "time after which what the centroids learnt counts half"},
-    {.name = "epoch", .type = EDDY_CONFIG_COUNT, AT(model.epoch), RANGE(10, 10000000), .meaning = "contributions per model version"},
-    {.name = "buffer_min", .type = EDDY_CONFIG_COUNT, AT(model.buffer_min), RANGE(0, 10000000), .fallback = "max(4096, 64 * segments)",
+    {.name = "epoch", .type = EDDY_CONFIG_COUNT, AT(model.epoch), RANGE(10, 10000000),
+     .meaning = "contributions per model version"},
+    {.name = "buffer_min", .type = EDDY_CONFIG_COUNT, AT(model.buffer_min), RANGE(0, 10000000),
+     .fallback = "max(4096, 64 * segments)",
      .meaning = "distinct users before the first model"},
     {.name = "train", .type = EDDY_CONFIG_BOOL, AT(model.train), .meaning = "train models; false: adopt those that appear"},
     {.name = "switch_margin", .type = EDDY_CONFIG_DECIMAL, AT(spec.switch_margin), RANGE(0, 0.99),
@@ -139,9 +154,12 @@ static const struct eddy_config_key trigger_keys[] = {
     {.name = "kind", .type = EDDY_CONFIG_ENUM, TRIGGER(kind), .choices = kind_names, .fallback = "absence",
      .meaning = "absence: an event of `after`, then neither `after` nor `without` for `for`"},
     {.name = "after", .type = EDDY_CONFIG_EVENTS, TRIGGER(after), .fallback = "required", .meaning = "event types that arm it"},
-    {.name = "without", .type = EDDY_CONFIG_EVENTS, TRIGGER(without), .fallback = "none", .meaning = "event types that cancel it"},
-    {.name = "for", .type = EDDY_CONFIG_SPECIAL, TRIGGER(wait_ms), RANGE(1, TEN_YEARS), .set = eddy_config_set_waits, .unit = "h",
-     .form = "duration, or a list of up to 4", .fallback = "required", .meaning = "how long to wait; each further duration is a reminder"},
+    {.name = "without", .type = EDDY_CONFIG_EVENTS, TRIGGER(without), .fallback = "none",
+     .meaning = "event types that cancel it"},
+    {.name = "for", .type = EDDY_CONFIG_SPECIAL, TRIGGER(wait_ms), RANGE(1, TEN_YEARS), .set = eddy_config_set_waits,
+     .unit = "h",
+     .form = "duration, or a list of up to 4", .fallback = "required",
+     .meaning = "how long to wait; each further duration is a reminder"},
     {.name = "subject", .type = EDDY_CONFIG_ENUM, TRIGGER(subject), .choices = subject_names, .fallback = "user",
      .meaning = "what the events must have in common"},
     {.name = "payload", .type = EDDY_CONFIG_ENUM, TRIGGER(payload), .choices = payload_names, .fallback = "none",
@@ -151,7 +169,8 @@ static const struct eddy_config_key trigger_keys[] = {
     {.name = "cooldown", .type = EDDY_CONFIG_DURATION, TRIGGER(cooldown_ms), RANGE(0, TEN_YEARS), .none = "none", .unit = "h",
      .fallback = "none", .meaning = "least time between two of the same user"},
     {.name = "max_lateness", .type = EDDY_CONFIG_DURATION, TRIGGER(max_lateness_ms), RANGE(0, TEN_YEARS), .none = "none",
-     .none_value = INT64_MAX, .unit = "h", .fallback = "none", .meaning = "published later than this after it was due: suppressed as `too_late`"},
+     .none_value = INT64_MAX, .unit = "h", .fallback = "none",
+     .meaning = "published later than this after it was due: suppressed as `too_late`"},
     {.name = "expires", .type = EDDY_CONFIG_DURATION, TRIGGER(expires_ms), RANGE(0, TEN_YEARS), .none = "none", .unit = "h",
      .fallback = "none", .meaning = "carried along: a sender should not act on it later than this after it was due"},
     {.name = "priority", .type = EDDY_CONFIG_COUNT, TRIGGER(priority), RANGE(-1000000, 1000000), .fallback = "0",
@@ -159,8 +178,10 @@ static const struct eddy_config_key trigger_keys[] = {
 };
 
 static const struct eddy_config_key log_keys[] = {
-    {.name = "level", .type = EDDY_CONFIG_ENUM, AT(log.level), .choices = level_names, .meaning = "least important messages that are written"},
-    {.name = "format", .type = EDDY_CONFIG_ENUM, AT(log.json), .choices = format_names, .meaning = "form of the lines on standard error"},
+    {.name = "level", .type = EDDY_CONFIG_ENUM, AT(log.level), .choices = level_names,
+     .meaning = "least important messages that are written"},
+    {.name = "format", .type = EDDY_CONFIG_ENUM, AT(log.json), .choices = format_names,
+     .meaning = "form of the lines on standard error"},
 };
 
 const struct eddy_config_section eddy_config_sections[EDDY_SECTION_COUNT] = {
@@ -177,6 +198,7 @@ const struct eddy_config_section eddy_config_sections[EDDY_SECTION_COUNT] = {
     [EDDY_SECTION_LOG] = {.name = "log", .meaning = "messages of the process", KEYS(log_keys)},
 };
 
+/* clang-format on */
 int eddy_config_defaults(struct eddy_config *config) {
   *config = (struct eddy_config){.workers = 1};
   eddy_spec_default(&config->spec);

@@ -13,7 +13,6 @@ enum eddy_config_type {
   EDDY_CONFIG_COUNT,    /* whole number of `size` bytes */
   EDDY_CONFIG_BYTES,    /* unsigned of `size` bytes */
   EDDY_CONFIG_DURATION, /* int64_t, ms */
-  EDDY_CONFIG_TIME,     /* int64_t, ms since 1970 */
   EDDY_CONFIG_DECIMAL,  /* float or double */
   EDDY_CONFIG_BOOL,
   EDDY_CONFIG_ENUM,     /* position in `choices`, stored in `size` bytes */

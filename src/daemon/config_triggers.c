@@ -3,8 +3,8 @@
 
 #include "daemon/config_bind.h"
 
-void eddy_config_set_waits(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
-                           const struct eddy_config_node *node) {
+void eddy_config_set_waits(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
+                           const struct eddy_config_key *key, const struct eddy_config_node *node) {
   struct eddy_trigger_spec *trigger = scope->base;
   struct eddy_config_values values = eddy_config_values_of(node);
   int64_t before = 0;

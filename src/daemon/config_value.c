@@ -6,7 +6,9 @@
 
 #include "base/timefmt.h"
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 /* Reads digits with _ between them; returns where they end, NULL if there are none or they overflow. */
 static const char *read_digits(const char *text, int64_t *value) {

@@ -4,8 +4,9 @@
  *   {"time":"2026-11-25T00:03:00.123Z","level":"info","msg":"partition assigned","topic":"eddy.events","partition":3}
  *
  * Invariants: a message is one line whatever its fields hold (line feeds, control characters and what is not UTF-8 are escaped;
- * fields cannot pretend to be time, level or msg). A message that came EDDY_LOG_BURST times within ten seconds is held back from
- * then on and, when the ten seconds are over, written once more with repeated=N. Any thread; a lock around formatting and writing.
+ * fields cannot pretend to be time, level or msg). A message that came EDDY_LOG_BURST times within ten seconds is held back
+ * from then on and, when the ten seconds are over, written once more with repeated=N. Any thread; a lock around formatting and
+ * writing.
  */
 #ifndef EDDY_DAEMON_LOG_H
 #define EDDY_DAEMON_LOG_H
@@ -19,10 +20,10 @@
 enum { EDDY_LOG_BURST = 5, EDDY_LOG_WINDOW_MS = 10000 };
 
 struct eddy_log_options {
-  FILE *out;                    /* NULL: stderr */
+  FILE *out; /* NULL: stderr */
   enum eddy_log_level level;
   bool json;
-  int64_t (*clock)(void *ctx);  /* ms since 1970; NULL: the wall clock */
+  int64_t (*clock)(void *ctx); /* ms since 1970; NULL: the wall clock */
   void *clock_ctx;
 };
 

@@ -16,7 +16,7 @@ struct view {
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-/* Characters ----------------------------------------------------------------------------------------------------------------- */
+/* Characters ------------------------------------------------------------------------------------------------ */
 
 /* Bytes of the character at `at`, 0 if it is not UTF-8. */
 static size_t character_size(const char *at, size_t left) {
@@ -44,7 +44,7 @@ static size_t escape_character(const struct eddy_log_line *line, const char *at,
   return size;
 }
 
-/* Building ------------------------------------------------------------------------------------------------------------------- */
+/* Building -------------------------------------------------------------------------------------------------- */
 
 static bool put(struct eddy_log_line *line, const char *bytes, size_t size) {
   if (line->size + size + TAIL > sizeof line->text) return false;
@@ -92,9 +92,11 @@ static bool put_value(struct eddy_log_line *line, struct view value, bool bare) 
 static bool put_key(struct eddy_log_line *line, const char *prefix, struct view key) {
   if (line->json) {
     const char *before = line->size > 1 ? ",\"" : "\"";
-    return put(line, before, strlen(before)) && put(line, prefix, strlen(prefix)) && put(line, key.at, key.size) && put(line, "\":", 2);
+    return put(line, before, strlen(before)) && put(line, prefix, strlen(prefix)) && put(line, key.at, key.size) &&
+           put(line, "\":", 2);
   }
-  return (line->size == 0 || put(line, " ", 1)) && put(line, prefix, strlen(prefix)) && put(line, key.at, key.size) && put(line, "=", 1);
+  return (line->size == 0 || put(line, " ", 1)) && put(line, prefix, strlen(prefix)) && put(line, key.at, key.size) &&
+         put(line, "=", 1);
 }
 
 /* A field is there as a whole or not at all. */
@@ -108,7 +110,7 @@ static void put_text(struct eddy_log_line *line, const char *key, const char *va
   put_field(line, "", (struct view){key, strlen(key)}, (struct view){value, strlen(value)}, true);
 }
 
-/* Fields --------------------------------------------------------------------------------------------------------------------- */
+/* Fields ---------------------------------------------------------------------------------------------------- */
 
 static bool is_key_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
@@ -121,9 +123,12 @@ static size_t key_length(const char *at) {
   return at[length] == '=' ? length : 0;
 }
 
-static char unescaped(char c) { return c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c; }
+static char unescaped(char c) {
+  return c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+}
 
-/* The value in quotes, unescaped in place of `copy`; *end is behind it. A missing quote at the end (fields are cut) is no error. */
+/* The value in quotes, unescaped in place of `copy`; *end is behind it. A missing quote at the end (fields are cut) is no
+ * error. */
 static struct view quoted_value(const char *at, const char **end, char *copy) {
   size_t size = 0;
   for (at++; *at && *at != '"'; at++) {
@@ -172,8 +177,8 @@ static void put_time(struct eddy_log_line *line, int64_t time) {
   put_text(line, "time", stamp);
 }
 
-void eddy_log_line_make(struct eddy_log_line *line, int64_t time, enum eddy_log_level level, const char *message, const char *fields,
-                        uint64_t repeated) {
+void eddy_log_line_make(struct eddy_log_line *line, int64_t time, enum eddy_log_level level, const char *message,
+                        const char *fields, uint64_t repeated) {
   line->size = 0;
   if (line->json) put(line, "{", 1);
   put_time(line, time);
@@ -186,6 +191,8 @@ void eddy_log_line_make(struct eddy_log_line *line, int64_t time, enum eddy_log_
   }
   if (fields) put_fields(line, fields);
   memcpy(line->text + line->size, "}\n", 2);
-  if (line->json) line->size += 2;
-  else line->text[line->size++] = '\n';
+  if (line->json)
+    line->size += 2;
+  else
+    line->text[line->size++] = '\n';
 }

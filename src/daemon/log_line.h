@@ -18,7 +18,7 @@ struct eddy_log_line {
 
 /* Fills the line, with its line feed; what does not fit is left out, field by field. `fields` is logfmt or NULL: a value is in
  * quotes or goes on to the next ` key=`. `repeated` > 0 adds that field. */
-void eddy_log_line_make(struct eddy_log_line *line, int64_t time, enum eddy_log_level level, const char *message, const char *fields,
-                        uint64_t repeated);
+void eddy_log_line_make(struct eddy_log_line *line, int64_t time, enum eddy_log_level level, const char *message,
+                        const char *fields, uint64_t repeated);
 
 #endif

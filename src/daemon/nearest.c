@@ -4,7 +4,9 @@
 
 enum { LENGTH_MAX = 64 }; /* longer names are no candidates */
 
-static int min2(int a, int b) { return a < b ? a : b; }
+static int min2(int a, int b) {
+  return a < b ? a : b;
+}
 
 static char folded(char c) {
   if (c >= 'A' && c <= 'Z') return (char)(c - 'A' + 'a');

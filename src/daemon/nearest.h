@@ -11,7 +11,8 @@ struct eddy_nearest {
 };
 
 /* Begin, offer every candidate (each must outlive the search), read `best`. Distance = insertions, deletions, substitutions and
- * swaps of neighbours (optimal string alignment), capitals and `-` against `_` being free; near = at most a third of the length. */
+ * swaps of neighbours (optimal string alignment), capitals and `-` against `_` being free; near = at most a third of the
+ * length. */
 struct eddy_nearest eddy_nearest_begin(const char *wanted);
 void eddy_nearest_offer(struct eddy_nearest *nearest, const char *candidate);
 

@@ -23,7 +23,8 @@ static const struct mistake mistakes[] = {
     /* names */
     {"profil: {}\n", ":1:1:", "unknown key `profil`", "did you mean `profile`?"},
     {"kafka:\n  broker: x\n", ":2:3:", "unknown key `broker` in kafka", "did you mean `brokers`?"},
-    {"features:\n  - {name: a, on: email_opened, halflife: 7d, cluster: true}\n", ":2:33:", "unknown key `halflife` in features[0]",
+    {"features:\n  - {name: a, on: email_opened, halflife: 7d, cluster: true}\n", ":2:33:",
+     "unknown key `halflife` in features[0]",
      "did you mean `half_life`?"},
     {"features:\n  - {name: a, on: email_opend, half_life: 7d, cluster: true}\n", ":2:19:", "no event type \"email_opend\"",
      "did you mean `email_opened`?"},
@@ -79,7 +80,8 @@ static const struct mistake mistakes[] = {
     {"redis: {url: '${file:/nonexistent/secret}'}\n", ":1:15:", "there is no such file", ""},
     {"redis: {url: '${file:/dev/zero}'}\n", ":1:15:", "not a regular file", ""},
     /* librdkafka */
-    {"kafka: {properties: {fetch.wait.max.ms: ten}}\n", ":1:41:", "Invalid value for configuration property \"fetch.wait.max.ms\"", ""},
+    {"kafka: {properties: {fetch.wait.max.ms: ten}}\n", ":1:41:",
+     "Invalid value for configuration property \"fetch.wait.max.ms\"", ""},
     {"kafka: {properties: {consumer.fetch.wait.max: 1}}\n", ":1:22:", "No such configuration property", "fetch.wait.max.ms"},
     {"kafka: {properties: {transactional.id: x}}\n", ":1:22:", "transactional.id cannot be set", "`instance`"},
     {"kafka: {properties: {consumer.group.id: x}}\n", ":1:22:", "group.id cannot be set", "`kafka.group`"},
@@ -88,18 +90,23 @@ static const struct mistake mistakes[] = {
     {"kafka: {properties: [a]}\n", ":1:21:", "must be a mapping", ""},
     /* features */
     {"features:\n  - {on: email_opened, half_life: 7d, cluster: true}\n", ":2:5:", "`name` in features[0]: is missing", ""},
-    {"features:\n  - {name: a, half_life: 7d, cluster: true}\n", ":2:5:", "`on` in features[0]: is missing: fold count needs it", ""},
+    {"features:\n  - {name: a, half_life: 7d, cluster: true}\n", ":2:5:",
+     "`on` in features[0]: is missing: fold count needs it", ""},
     {"features:\n  - {name: a, on: [], half_life: 7d, cluster: true}\n", ":2:19:", "names no event type", ""},
     {"features:\n  - {name: a, on: email_opened, cluster: true}\n", ":2:5:", "`half_life` in features[0]: is missing", "7d"},
-    {"features:\n  - {name: a, on: email_opened, fold: age, half_life: 7d, cluster: true}\n", ":2:55:", "no meaning for fold age", ""},
+    {"features:\n  - {name: a, on: email_opened, fold: age, half_life: 7d, cluster: true}\n", ":2:55:",
+     "no meaning for fold age", ""},
     {COUNT("a") "  - {name: a, on: email_sent, half_life: 7d}\n", ":3:12:", "there is a feature `a` already", "line 2"},
-    {COUNT("opens") "  - {name: r, fold: ratio, of: opns, to: opens}\n", ":3:32:", "there is no feature `opns`", "did you mean `opens`?"},
+    {COUNT("opens") "  - {name: r, fold: ratio, of: opns, to: opens}\n", ":3:32:", "there is no feature `opns`",
+     "did you mean `opens`?"},
     {COUNT("opens") "  - {name: g, fold: age, on: email_sent}\n  - {name: r, fold: share, of: opens, to: g}\n", ":4:43:",
      "`g` is of fold age", "only a count or a sum"},
     {"features:\n  - {name: a, on: email_opened, half_life: 7d}\n", ":1:1:", "none has `cluster: true`", "train: false"},
-    {"features:\n  - {name: a, on: email_opened, half_life: 1s, cluster: true}\n", ":2:44:", "1s is not within 1m to 3653d", ""},
+    {"features:\n  - {name: a, on: email_opened, half_life: 1s, cluster: true}\n", ":2:44:",
+     "1s is not within 1m to 3653d", ""},
     /* triggers */
-    {"triggers:\n  - {name: a, kind: absense, after: page_viewed, for: 1h}\n", ":2:21:", "expected absence", "did you mean `absence`?"},
+    {"triggers:\n  - {name: a, kind: absense, after: page_viewed, for: 1h}\n", ":2:21:", "expected absence",
+     "did you mean `absence`?"},
     {"triggers:\n  - {name: a, after: [], for: 1h}\n", ":2:22:", "nothing would arm the trigger", ""},
     {"triggers:\n  - {name: a, after: page_viewed}\n", ":2:5:", "`for` in triggers[0]: is missing", ""},
     {"triggers:\n  - {name: a, after: page_viewed, for: [2h, 1h]}\n", ":2:45:", "longer than the one before it", ""},
@@ -108,8 +115,10 @@ static const struct mistake mistakes[] = {
      "there is a trigger `a` already", ""},
     /* more than one key */
     {"kafka: {commit_interval: 10s}\n", ":1:26:", "must be shorter than librdkafka's transaction.timeout.ms", "larger"},
-    {"kafka: {properties: {session.timeout.ms: 9000}}\n", ":1:21:", "session.timeout.ms (9000) < max.poll.interval.ms", "replaced"},
-    {"time: {allowed_lateness: 30d}\nprofile: {idle_ttl: 20d}\n", ":2:21:", "longer than `time.allowed_lateness`, which is 30d", ""},
+    {"kafka: {properties: {session.timeout.ms: 9000}}\n", ":1:21:",
+     "session.timeout.ms (9000) < max.poll.interval.ms", "replaced"},
+    {"time: {allowed_lateness: 30d}\nprofile: {idle_ttl: 20d}\n", ":2:21:",
+     "longer than `time.allowed_lateness`, which is 30d", ""},
 };
 
 static char *messages_of(const char *name, const char *text, size_t size, int *errors) {

@@ -137,6 +137,20 @@ static void long_fields_are_left_out_whole(void **state) {
   close_log(&fixture);
 }
 
+static void long_fields_are_cut(void **state) {
+  (void)state;
+  struct fixture fixture;
+  char value[2000], *end;
+  open_log(&fixture, false, EDDY_LOG_INFO);
+  memset(value, 'x', sizeof value - 1);
+  value[sizeof value - 1] = '\0';
+  eddy_log(&fixture.logger, EDDY_LOG_INFO, "m", "a=%s b=1", value);
+  fflush(fixture.out);
+  end = strstr(fixture.text, "a=x");
+  assert_int_equal(strlen(end), 1000 + 1);
+  close_log(&fixture);
+}
+
 static int count_lines(struct fixture *fixture) {
   int lines = 0;
   fflush(fixture->out);
@@ -235,6 +249,7 @@ int main(void) {
       cmocka_unit_test(nothing_forges_a_line),
       cmocka_unit_test(any_bytes_give_one_line),
       cmocka_unit_test(long_fields_are_left_out_whole),
+      cmocka_unit_test(long_fields_are_cut),
       cmocka_unit_test(repeats_are_held_back_and_counted),
       cmocka_unit_test(closing_writes_what_is_held),
       cmocka_unit_test(many_messages_do_not_lose_any),
