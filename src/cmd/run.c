@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,14 +15,12 @@
 
 enum { WAIT_MS = 200, PROGRESS_MS = 10000 };
 
-static int usage(FILE *out, int exit_code) {
-  fputs("usage: eddy run [-c FILE]\n"
-        "Reads events from Kafka, keeps profiles, publishes segment changes and triggers until SIGTERM or SIGINT.\n"
-        "  -c FILE  configuration (default: built-in; see `eddy config reference`)\n"
-        "A second signal ends it at once. Exit codes: 0 left in good order, 75 try again, 78 configuration.\n",
-        out);
-  return exit_code;
-}
+static const char usage[] =
+    "usage: eddy run [-c FILE]\n\n"
+    "Reads events from Kafka, keeps profiles, publishes segment changes and triggers until SIGTERM or SIGINT; a second signal ends it\n"
+    "at once. Waits for brokers and topics that are not there yet.\n\n"
+    "  -c, --config FILE   the configuration (default: built-in, see `eddy config reference`)\n\n"
+    "Exit codes: 0 left in good order, 75 try again, 78 configuration or state that somebody has to look at.\n";
 
 /* Blocked in every thread, so that only sigtimedwait() below takes them. */
 static sigset_t block_signals(void) {
@@ -58,7 +56,7 @@ static void watch_over(struct eddy_pipeline *pipeline, struct eddy_log_writer *w
   int64_t reported = eddy_clock_mono();
   while (!eddy_pipeline_ended(pipeline)) {
     int number = sigtimedwait(signals, NULL, &wait);
-    if (number > 0 && asked) _exit(75);
+    if (number > 0 && asked) _exit(EX_TEMPFAIL);
     if (number > 0) {
       eddy_log(logger, EDDY_LOG_INFO, "eddy is asked to end", "signal=%s", number == SIGTERM ? "SIGTERM" : "SIGINT");
       eddy_pipeline_request_stop(pipeline);
@@ -75,11 +73,11 @@ static void watch_over(struct eddy_pipeline *pipeline, struct eddy_log_writer *w
 static int run(const struct eddy_config *config) {
   struct eddy_log_writer *writer = NULL;
   struct eddy_log_options options = {.level = (enum eddy_log_level)config->log.level, .json = config->log.json};
-  if (eddy_log_open(&writer, &options) != 0) return 71;
+  if (eddy_log_open(&writer, &options) != 0) return EX_OSERR;
   struct eddy_logger logger = eddy_log_logger(writer);
   sigset_t signals = block_signals();
   struct eddy_pipeline *pipeline;
-  int exit_code = 71;
+  int exit_code = EX_OSERR;
   if (eddy_pipeline_start(&pipeline, config, &logger) == 0) {
     watch_over(pipeline, writer, &logger, &signals);
     exit_code = eddy_pipeline_join(pipeline);
@@ -88,18 +86,28 @@ static int run(const struct eddy_config *config) {
   return exit_code;
 }
 
+/* False after a message. */
+static bool read_options(int argc, char **argv, const char **path) {
+  static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
+  opterr = 0;
+  for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
+    if (option != 'c') {
+      eddy_cmd_misuse(argv[0], option == ':' ? "%s needs a file" : "unknown option %s", argv[optind - 1]);
+      return false;
+    }
+    *path = optarg;
+  }
+  if (optind == argc) return true;
+  eddy_cmd_misuse(argv[0], "what is %s? A file needs -c", argv[optind]);
+  return false;
+}
+
 int eddy_cmd_run(int argc, char **argv) {
   const char *path = NULL;
-  int option;
-  optind = 1;
-  while ((option = getopt(argc, argv, "c:h")) != -1) {
-    if (option == 'h') return usage(stdout, 0);
-    if (option != 'c') return usage(stderr, 64);
-    path = optarg;
-  }
-  if (optind != argc) return usage(stderr, 64);
   struct eddy_config config;
-  int exit_code = 78;
+  if (eddy_cmd_help(argc, argv, usage)) return EX_OK;
+  if (!read_options(argc, argv, &path)) return EX_USAGE;
+  int exit_code = EX_CONFIG;
   if (eddy_config_load(&config, path, stderr) == 0) exit_code = run(&config);
   eddy_config_free(&config);
   return exit_code;

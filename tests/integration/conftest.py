@@ -1,0 +1,105 @@
+"""What every integration test starts from: one broker for the session, and eddy as a process with a configuration of its own."""
+import itertools
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
+
+from kafka_fixture import KafkaServer  # noqa: E402
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory):
+    server = KafkaServer(tmp_path_factory.mktemp("kafka")).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def own_kafka(tmp_path):
+    """A broker that a test may stop and start: not yet running."""
+    server = KafkaServer(tmp_path / "kafka")
+    yield server
+    server.kill()
+
+
+class Eddy:
+    """`eddy run` under a configuration. Its log is read from a file; it is ended by its pid."""
+
+    def __init__(self, folder, text):
+        self.number = next(_numbers)
+        self.config = folder / f"eddy-{self.number}.yaml"
+        self.config.write_text(text)
+        self.log_path = folder / f"eddy-{self.number}.log"
+        self.process = None
+
+    def start(self):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([os.environ["EDDY_BIN"], "run", "-c", str(self.config)], stdout=log, stderr=log)
+        return self
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def await_log(self, text, seconds=60, count=1):
+        await_true(lambda: self.log().count(text) >= count or self.process.poll() is not None, seconds, lambda: self.log()[-3000:])
+        assert self.log().count(text) >= count, self.log()[-3000:]
+
+    def stop(self, number=signal.SIGTERM, seconds=60):
+        """Sends the signal, returns the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait(seconds)
+
+    def wait(self, seconds=60):
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"eddy did not end\n{self.log()[-3000:]}") from None
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def await_true(check, seconds=60, explain=lambda: ""):
+    """Polls until check() is true and returns what it returned."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = check()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"not within {seconds} s: {explain()}"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def eddies(tmp_path):
+    """Makes processes; whatever still runs at the end of the test is killed."""
+    made = []
+
+    def make(text):
+        eddy = Eddy(tmp_path, text)
+        made.append(eddy)
+        return eddy
+
+    yield make
+    for eddy in made:
+        if eddy.process is not None and eddy.process.poll() is None:
+            eddy.kill()
+
+
+@pytest.fixture
+def app(request):
+    """A name for the application that no other test uses."""
+    return f"t{next(_numbers)}-{request.node.name.split('[')[0].replace('test_', '').replace('_', '-')}"[:50]
