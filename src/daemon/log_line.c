@@ -127,11 +127,15 @@ static char unescaped(char c) {
   return c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
 }
 
-/* The value in quotes, unescaped in place of `copy`; *end is behind it. A missing quote at the end (fields are cut) is no
- * error. */
+/* A quote ends its value where another field or nothing follows: callers may quote a text with quotes in it unescaped. */
+static bool ends_value(const char *at) {
+  return at[0] == '"' && (at[1] == '\0' || (at[1] == ' ' && key_length(at + 2) > 0));
+}
+
+/* The value in quotes, unescaped into `copy`; *end is behind it. A missing quote at the end (fields are cut) is no error. */
 static struct view quoted_value(const char *at, const char **end, char *copy) {
   size_t size = 0;
-  for (at++; *at && *at != '"'; at++) {
+  for (at++; *at && !ends_value(at); at++) {
     bool escape = *at == '\\' && at[1];
     if (escape) at++;
     copy[size++] = escape ? unescaped(*at) : *at;

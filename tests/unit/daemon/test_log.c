@@ -73,9 +73,11 @@ static void values_without_quotes_go_on_to_the_next_key(void **state) {
   struct fixture fixture;
   open_log(&fixture, false, EDDY_LOG_INFO);
   eddy_log(&fixture.logger, EDDY_LOG_INFO, "broker", "reason=%s broker=%s", "Connect to ipv4#127.0.0.1:9092 failed", "b:9092/1");
+  eddy_log(&fixture.logger, EDDY_LOG_INFO, "broker", "reason=\"%s\" n=%d", "no such host: \"b\": gone", 1);
   eddy_log(&fixture.logger, EDDY_LOG_INFO, "words", "just words");
   expect(&fixture,
          "time=2025-11-25T00:03:00.123Z level=info msg=broker reason=\"Connect to ipv4#127.0.0.1:9092 failed\" broker=b:9092/1\n"
+         "time=2025-11-25T00:03:00.123Z level=info msg=broker reason=\"no such host: \\\"b\\\": gone\" n=1\n"
          "time=2025-11-25T00:03:00.123Z level=info msg=words text=\"just words\"\n");
   close_log(&fixture);
 }
