@@ -6,11 +6,6 @@
 #include "cmd/cmd.h"
 #include "daemon/nearest.h"
 
-#pragma weak eddy_cmd_run
-#pragma weak eddy_cmd_demo
-#pragma weak eddy_cmd_replay
-#pragma weak eddy_cmd_generate
-
 struct command {
   const char *name;
   int (*call)(int argc, char **argv);
@@ -60,7 +55,7 @@ static int help_on(char *name) {
   char help[] = "--help";
   char *arguments[] = {name, help, NULL};
   const struct command *command = find_command(name);
-  return command && command->call ? command->call(2, arguments) : unknown_command(name);
+  return command ? command->call(2, arguments) : unknown_command(name);
 }
 
 static int dispatch(int argc, char **argv) {
@@ -77,7 +72,7 @@ static int dispatch(int argc, char **argv) {
   }
   if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) name = "version";
   const struct command *command = find_command(name);
-  return command && command->call ? command->call(argc - 1, argv + 1) : unknown_command(name);
+  return command ? command->call(argc - 1, argv + 1) : unknown_command(name);
 }
 
 int main(int argc, char **argv) {
