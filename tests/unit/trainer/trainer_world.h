@@ -14,6 +14,7 @@ struct world {
   struct eddy_spec spec;
   uint16_t d, groups;
   double noise;
+  double shares[WORLD_GROUPS_MAX]; /* of the groups; they sum to 1 */
   float centres[WORLD_GROUPS_MAX * EDDY_FEATURES_MAX];
   struct eddy_rng rng;
   uint64_t next_user;
@@ -45,15 +46,24 @@ static inline void world_init(struct world *world, uint16_t d, uint16_t groups, 
   world->groups = groups;
   world->noise = noise;
   world->time = 1700000000000;
+  for (size_t i = 0; i < groups; i++) world->shares[i] = 1.0 / groups;
   eddy_rng_seed(&world->rng, seed);
   for (size_t i = 0; i < (size_t)groups * d; i++) world->centres[i] = (float)(spread * eddy_rng_normal(&world->rng));
+}
+
+/* A group drawn by its share. */
+static inline uint16_t world_group(struct world *world) {
+  double left = eddy_rng_unit(&world->rng);
+  uint16_t group = 0;
+  while (group + 1 < world->groups && (left -= world->shares[group]) >= 0) group++;
+  return group;
 }
 
 /* The next `count` contributions, `step_ms` later, of new users; weights 1. Valid until the next call. */
 static inline const struct eddy_model_delta *world_next(struct world *world, uint16_t count, int64_t step_ms) {
   world->time += step_ms;
   for (uint16_t i = 0; i < count; i++) {
-    world->labels[i] = (uint16_t)eddy_rng_below(&world->rng, world->groups);
+    world->labels[i] = world_group(world);
     const float *centre = world->centres + (size_t)world->labels[i] * world->d;
     for (uint16_t j = 0; j < world->d; j++) {
       world->vectors[i * world->d + j] = centre[j] + (float)(world->noise * eddy_rng_normal(&world->rng));
@@ -72,7 +82,9 @@ static inline const struct eddy_model_delta *world_next(struct world *world, uin
   return &world->delta;
 }
 
-static inline bool same_bytes(const void *one, const void *other, size_t size) { return memcmp(one, other, size) == 0; }
+static inline bool same_bytes(const void *one, const void *other, size_t size) {
+  return memcmp(one, other, size) == 0;
+}
 
 /* Bit for bit, all parts of two records. */
 static inline bool same_record(const struct eddy_model_record *a, const struct eddy_model_record *b) {
@@ -96,8 +108,7 @@ static inline bool same_record(const struct eddy_model_record *a, const struct e
     if (!same_bytes(a->feature_names[i].data, b->feature_names[i].data, a->feature_names[i].len)) return false;
   }
   return same_bytes(p->mean, q->mean, d * sizeof(float)) && same_bytes(p->deviation, q->deviation, d * sizeof(float)) &&
-         same_bytes(p->weight, q->weight, d * sizeof(float)) &&
-         same_bytes(p->centroids, q->centroids, k * d * sizeof(float)) &&
+         same_bytes(p->weight, q->weight, d * sizeof(float)) && same_bytes(p->centroids, q->centroids, k * d * sizeof(float)) &&
          same_bytes(s->moments_mean, t->moments_mean, d * sizeof(double)) &&
          same_bytes(s->moments_m2, t->moments_m2, d * sizeof(double)) && same_bytes(s->mass, t->mass, k * sizeof(double)) &&
          same_bytes(s->sse, t->sse, k * sizeof(double));
