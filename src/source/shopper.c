@@ -31,7 +31,7 @@ int64_t eddy_shopper_rhythm(struct eddy_shopper_world *world, const struct shopp
     int64_t local = time + zones[shopper->zone].hours * EDDY_HOUR_MS;
     int64_t hour = ((local / EDDY_HOUR_MS) % 24 + 24) % 24;
     if (eddy_rng_below(&world->rng, 100) < awake[hour]) break;
-    time += eddy_shopper_between(world, EDDY_HOUR_MS / 2, 3 * EDDY_HOUR_MS / 2);
+    time += eddy_shopper_between(world, EDDY_HOUR_MS / 2, 12 * EDDY_HOUR_MS); /* not the next morning for everybody */
   }
   return time;
 }
