@@ -255,6 +255,38 @@ static void sizes_are_bounded(void **state) {
   free(text);
 }
 
+/* A list whose items are `n1`, `n2`, ... followed by `rest` and as many days as the item's number modulo `days`, plus one. */
+static char *list_of(const char *name, int count, const char *rest, int days) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  fprintf(out, "%s:\n", name);
+  for (int i = 1; i <= count; i++) fprintf(out, "  - {name: n%d, %s: %dd}\n", i, rest, i % days + 1);
+  fclose(out);
+  return text;
+}
+
+static void expect_list(const char *name, int count, const char *rest, int days, const char *says) {
+  char *text = list_of(name, count, rest, days);
+  int errors;
+  char *messages = messages_of("f.yaml", text, strlen(text), &errors);
+  assert_int_equal(errors, says ? 1 : 0);
+  if (says && !strstr(messages, says)) fail_msg("wanted %s, got:\n%s", says, messages);
+  free(messages);
+  free(text);
+}
+
+static void lists_have_the_length_of_the_core(void **state) {
+  (void)state;
+  static const char count[] = "on: page_viewed, cluster: true, half_life", absence[] = "after: page_viewed, for";
+  expect_list("features", 8, count, 8, NULL);
+  expect_list("features", 9, count, 9, "f.yaml:10:59: error: `half_life` in features[8]: this is the ninth different half-life");
+  expect_list("features", EDDY_FEATURES_MAX, count, 3, NULL);
+  expect_list("features", EDDY_FEATURES_MAX + 1, count, 3, "f.yaml:66:5: error: more than 64 features");
+  expect_list("triggers", EDDY_TRIGGERS_MAX, absence, 3, NULL);
+  expect_list("triggers", EDDY_TRIGGERS_MAX + 1, absence, 3, "f.yaml:34:5: error: more than 32 triggers");
+}
+
 static void many_errors_are_counted(void **state) {
   (void)state;
   char text[8000];
@@ -303,6 +335,7 @@ int main(void) {
       cmocka_unit_test(secrets_are_never_shown),
       cmocka_unit_test(an_alias_bomb_is_refused),
       cmocka_unit_test(sizes_are_bounded),
+      cmocka_unit_test(lists_have_the_length_of_the_core),
       cmocka_unit_test(many_errors_are_counted),
       cmocka_unit_test(messages_hold_no_control_characters),
       cmocka_unit_test(a_file_that_cannot_be_read_is_an_error),
