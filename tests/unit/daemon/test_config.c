@@ -221,7 +221,7 @@ static void write_file(const char *path, const char *text) {
 
 static void secrets_come_from_files_beside_the_configuration(void **state) {
   (void)state;
-  char folder[] = "/tmp/eddy-test-XXXXXX", path[64], secret[64];
+  char folder[] = "eddy-test-XXXXXX", path[64], secret[64];
   assert_non_null(mkdtemp(folder));
   snprintf(path, sizeof path, "%s/eddy.yaml", folder);
   snprintf(secret, sizeof secret, "%s/kafka.pass", folder);
