@@ -1,5 +1,6 @@
 /* Log-linear histogram of non-negative integers (like HdrHistogram): 64 sub-buckets per power of two, relative error < 1.6 %,
- * range 0 .. 2^40. Plain value, mergeable by adding; not thread-safe.
+ * range 0 .. 2^41 - 1; a larger value counts in the last bucket. Plain value, all zero is empty, mergeable by adding; not
+ * thread-safe. Adding is O(1), a quantile O(buckets).
  */
 #ifndef EDDY_BASE_HISTOGRAM_H
 #define EDDY_BASE_HISTOGRAM_H
@@ -16,7 +17,8 @@ struct eddy_histogram {
 
 void eddy_histogram_add(struct eddy_histogram *histogram, uint64_t value);
 void eddy_histogram_merge(struct eddy_histogram *into, const struct eddy_histogram *from);
-/* Upper edge of the bucket that holds the quantile q in [0, 1]; 0 if empty. */
+/* The value below or at which a share q in [0, 1] of all values lies: the largest value of its bucket, at most max; 0 if
+ * empty. */
 uint64_t eddy_histogram_quantile(const struct eddy_histogram *histogram, double q);
 
 #endif
