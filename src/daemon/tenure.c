@@ -154,6 +154,11 @@ void eddy_tenure_end(struct eddy_worker *worker, const rd_kafka_topic_partition_
   eddy_worker_publish_stats(worker);
 }
 
+void eddy_tenure_drop_all(struct eddy_worker *worker) {
+  eddy_commit_abort(worker);
+  for (int32_t i = 0; i < worker->partition_count; i++) end_one(worker, i, true);
+}
+
 void eddy_tenure_pause(struct eddy_worker *worker, struct eddy_partition *partition, enum eddy_pause reason, int64_t wait_ms) {
   if (!partition->pauses) eddy_kafka_source_pause(worker->source, partition->id);
   partition->pauses |= (unsigned)reason;

@@ -11,6 +11,9 @@
 int eddy_tenure_begin(struct eddy_worker *worker, rd_kafka_topic_partition_list_t *partitions);
 void eddy_tenure_end(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *partitions, bool lost);
 
+/* Drops whatever is still there: a consumer that was fenced is not told to give anything up. */
+void eddy_tenure_drop_all(struct eddy_worker *worker);
+
 /* Stops reading a partition for one more reason, and tries again after `wait_ms`; what was prefetched is read again then. */
 void eddy_tenure_pause(struct eddy_worker *worker, struct eddy_partition *partition, enum eddy_pause reason, int64_t wait_ms);
 /* Goes on with the paused partitions whose time has come. */

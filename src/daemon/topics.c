@@ -128,6 +128,13 @@ static int judge_creation(rd_kafka_event_t *event, char *why, size_t why_size) {
   return 0;
 }
 
+static int first_missing(const struct survey *found) {
+  for (int i = 0; i < EDDY_TOPIC_COUNT; i++) {
+    if (found->outputs[i] == 0) return i;
+  }
+  return -1;
+}
+
 static int create_missing(struct eddy_topics *topics, rd_kafka_t *client, const struct survey *found,
                           const struct eddy_logger *logger, char *why, size_t why_size) {
   rd_kafka_NewTopic_t *made[EDDY_TOPIC_COUNT];
@@ -136,26 +143,21 @@ static int create_missing(struct eddy_topics *topics, rd_kafka_t *client, const 
     if (found->outputs[i] > 0) continue;
     made[count] = describe(topics, i, dlq_bytes);
     if (made[count]) count++;
-    eddy_log(logger, EDDY_LOG_INFO, "topic created", "topic=%s partitions=%d", topics->names[i],
-             is_catalogue(i) ? 1 : topics->partitions);
   }
   rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
   rd_kafka_AdminOptions_t *options = admin_options(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
   rd_kafka_CreateTopics(client, made, count, options, queue);
   rd_kafka_event_t *event = await(queue);
   int result = judge_creation(event, why, why_size);
+  if (result == 0) {
+    eddy_log(logger, EDDY_LOG_INFO, "topics created", "first=%s count=%zu partitions=%d", topics->names[first_missing(found)], count,
+             topics->partitions);
+  }
   if (event) rd_kafka_event_destroy(event);
   rd_kafka_AdminOptions_destroy(options);
   rd_kafka_queue_destroy(queue);
   rd_kafka_NewTopic_destroy_array(made, count);
   return result;
-}
-
-static int first_missing(const struct survey *found) {
-  for (int i = 0; i < EDDY_TOPIC_COUNT; i++) {
-    if (found->outputs[i] == 0) return i;
-  }
-  return -1;
 }
 
 /* Outputs of input partition p go to partition p: the topics must have as many. */

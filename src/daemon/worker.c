@@ -87,10 +87,14 @@ static int await_topics(struct eddy_worker *worker) {
   return -1;
 }
 
-static void wake_from_trainer(void *ctx) {
-  struct eddy_worker *worker = ctx;
-  uv_async_send(&worker->nudge);
+/* Any thread: the loop wakes up as if data had come. The eventfd outlives the loop. */
+static void wake(struct eddy_worker *worker) {
+  const uint64_t one = 1;
+  ssize_t written = write(worker->wake_fd, &one, sizeof(one));
+  (void)written; /* fails only when the counter is full: then it wakes up anyway */
 }
+
+static void wake_from_trainer(void *ctx) { wake(ctx); }
 
 static int open_watch(struct eddy_worker *worker) {
   char why[512] = "out of memory";
@@ -224,8 +228,6 @@ static void on_tick(uv_timer_t *timer) {
   on_turn(&worker->more); /* in case that a wake-up was missed */
 }
 
-static void on_nudge(uv_async_t *async) { end_if_asked(async->data); }
-
 static void run_loop(struct eddy_worker *worker) {
   uint64_t interval = (uint64_t)worker->config->kafka.commit_interval_ms;
   uv_timer_start(&worker->commit_timer, on_commit, interval, interval);
@@ -262,7 +264,6 @@ static void close_loop(struct eddy_worker *worker) {
   uv_close((uv_handle_t *)&worker->commit_timer, NULL);
   uv_close((uv_handle_t *)&worker->tick_timer, NULL);
   uv_close((uv_handle_t *)&worker->more, NULL);
-  uv_close((uv_handle_t *)&worker->nudge, NULL);
   uv_run(&worker->loop, UV_RUN_DEFAULT);
   uv_loop_close(&worker->loop);
 }
@@ -272,6 +273,7 @@ static void leave(struct eddy_worker *worker) {
   worker->stopping = true;
   eddy_kafka_source_close(worker->source);
   worker->source = NULL;
+  eddy_tenure_drop_all(worker);
   drain_redis(worker);
   eddy_model_watch_close(worker->watch);
   eddy_kafka_sink_close(worker->sink);
@@ -308,8 +310,7 @@ static void init_handles(struct eddy_worker *worker) {
   uv_timer_init(&worker->loop, &worker->commit_timer);
   uv_timer_init(&worker->loop, &worker->tick_timer);
   uv_idle_init(&worker->loop, &worker->more);
-  uv_async_init(&worker->loop, &worker->nudge, on_nudge);
-  worker->wake.data = worker->commit_timer.data = worker->tick_timer.data = worker->more.data = worker->nudge.data = worker;
+  worker->wake.data = worker->commit_timer.data = worker->tick_timer.data = worker->more.data = worker;
   worker->turn = on_turn;
 }
 
@@ -341,7 +342,7 @@ int eddy_worker_start(struct eddy_worker **out, const struct eddy_worker_options
 }
 
 void eddy_worker_request_stop(struct eddy_worker *worker) {
-  if (!atomic_exchange(&worker->stop, true)) uv_async_send(&worker->nudge);
+  if (!atomic_exchange(&worker->stop, true)) wake(worker);
 }
 
 void eddy_worker_await(struct eddy_worker *worker) { pthread_join(worker->thread, NULL); }

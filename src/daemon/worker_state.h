@@ -48,8 +48,7 @@ struct eddy_worker {
   uv_timer_t commit_timer, tick_timer;
   uv_idle_t more; /* active while there is work without waiting: runs `turn` */
   uv_idle_cb turn;
-  uv_async_t nudge;
-  int wake_fd;
+  int wake_fd; /* eventfd: data, a stop, a trained model */
 
   struct eddy_topics topics;
   struct eddy_kafka_source *source;
