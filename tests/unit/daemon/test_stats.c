@@ -1,0 +1,95 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/stats.h"
+
+struct fixture {
+  struct eddy_worker_stats workers[2];
+  struct eddy_pipeline_stats sum;
+  struct eddy_spec spec;
+};
+
+static int make(void **state) {
+  struct fixture *fixture = calloc(1, sizeof(*fixture));
+  for (int i = 0; i < 2; i++) eddy_worker_stats_init(&fixture->workers[i]);
+  eddy_spec_default(&fixture->spec);
+  *state = fixture;
+  return 0;
+}
+
+static int drop(void **state) {
+  struct fixture *fixture = *state;
+  for (int i = 0; i < 2; i++) eddy_worker_stats_fini(&fixture->workers[i]);
+  free(fixture);
+  return 0;
+}
+
+static void merge(struct fixture *fixture) {
+  memset(&fixture->sum, 0, sizeof(fixture->sum));
+  for (int i = 0; i < 2; i++) eddy_stats_merge(&fixture->sum, &fixture->workers[i]);
+  eddy_stats_finish(&fixture->sum);
+}
+
+static void test_numbers_add_up(void **state) {
+  struct fixture *fixture = *state;
+  eddy_stat_add(&fixture->workers[0].events, 3);
+  eddy_stat_add(&fixture->workers[1].events, 4);
+  eddy_stat_set(&fixture->workers[1].users, 9);
+  merge(fixture);
+  assert_int_equal(fixture->sum.events, 7);
+  assert_int_equal(fixture->sum.users, 9);
+}
+
+static void show(struct fixture *fixture, int worker, int64_t published_at) {
+  const struct eddy_cart_line lines[] = {{.product_id = EDDY_STR("p1"), .name = EDDY_STR("shoe"), .quantity = 2},
+                                         {.product_id = EDDY_STR("p2"), .quantity = 1}};
+  struct eddy_effect effect = {.kind = EDDY_TRIGGER_FIRED, .user_id = EDDY_STR("ann")};
+  effect.as.trigger = (struct eddy_trigger_fired){.published_at = published_at,
+                                                  .armed_at = 0,
+                                                  .due_at = EDDY_HOUR_MS,
+                                                  .armed_by = EDDY_PRODUCT_ADDED,
+                                                  .lines = lines,
+                                                  .line_count = 2,
+                                                  .currency = EDDY_STR("EUR")};
+  eddy_board_show(&fixture->workers[worker], &fixture->spec, &effect);
+}
+
+static void test_newest_triggers_of_all_workers(void **state) {
+  struct fixture *fixture = *state;
+  for (int64_t i = 0; i < 30; i++) show(fixture, i % 3 == 0, i);
+  merge(fixture);
+  assert_int_equal(fixture->sum.trigger_count, EDDY_BOARD_TRIGGERS);
+  for (int i = 0; i < EDDY_BOARD_TRIGGERS; i++) assert_int_equal(fixture->sum.triggers[i].published_at, 29 - i);
+  assert_string_equal(fixture->sum.triggers[0].user, "ann");
+  assert_string_equal(fixture->sum.triggers[0].cart, "2 x shoe, 1 x p2");
+  assert_string_equal(fixture->sum.triggers[0].reason, "nothing for 1h after product_added");
+}
+
+static void test_long_texts_are_cut(void **state) {
+  struct fixture *fixture = *state;
+  char text[300];
+  memset(text, 'x', sizeof(text));
+  struct eddy_cart_line lines[20];
+  for (int i = 0; i < 20; i++) lines[i] = (struct eddy_cart_line){.product_id = {text, 40}, .quantity = 1};
+  struct eddy_effect effect = {.kind = EDDY_TRIGGER_FIRED, .user_id = {text, 255}};
+  effect.as.trigger = (struct eddy_trigger_fired){.lines = lines, .line_count = 20, .subject = {text, 255}};
+  eddy_board_show(&fixture->workers[0], &fixture->spec, &effect);
+  merge(fixture);
+  assert_int_equal(strlen(fixture->sum.triggers[0].user), EDDY_BOARD_TEXT - 1);
+  assert_int_equal(strlen(fixture->sum.triggers[0].cart), EDDY_BOARD_TEXT - 1);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_numbers_add_up, make, drop),
+      cmocka_unit_test_setup_teardown(test_newest_triggers_of_all_workers, make, drop),
+      cmocka_unit_test_setup_teardown(test_long_texts_are_cut, make, drop),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
