@@ -24,7 +24,7 @@ static void free_chain(uint8_t *block) {
 void eddy_event_room_fini(struct eddy_event_room *room) {
   if (!room) return;
   free_chain(room->block);
-  eddy_event_room_init(room);
+  *room = (struct eddy_event_room){.max = room->max};
 }
 
 static bool add_block(struct eddy_event_room *room, size_t capacity) {
