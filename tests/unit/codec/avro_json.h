@@ -142,7 +142,7 @@ static inline void assert_same_object(const json_t *got, const json_t *want, con
   void *a = json_object_iter(left), *b = json_object_iter(right);
   for (; a && b; a = json_object_iter_next(left, a), b = json_object_iter_next(right, b)) {
     char below[512];
-    snprintf(below, sizeof below, "%s.%s", path, json_object_iter_key(b));
+    snprintf(below, sizeof below, "%.300s.%.100s", path, json_object_iter_key(b));
     if (strcmp(json_object_iter_key(a), json_object_iter_key(b)) != 0)
       fail_msg("%s: found %s in its place", below, json_object_iter_key(a));
     assert_same_json(json_object_iter_value(a), json_object_iter_value(b), below);
