@@ -170,40 +170,65 @@ static void both_kinds_of_file_give_the_same_events(void **state) {
   eddy_buffer_fini(&got);
 }
 
-/* Lines of nearly 1 MiB: a batch ends where its room does, no event is lost. */
+enum { LARGE_EVENTS = 150, LARGE_TEXT = 4000 };
+
+/* Events of nearly 1 MiB each. */
+static void write_large_events(struct file *file, bool avro, const char *text) {
+  struct eddy_container_writer *writer = NULL;
+  struct eddy_property properties[250];
+  struct eddy_buffer line;
+  eddy_buffer_init(&line, NULL);
+  if (avro) assert_int_equal(eddy_container_create(&writer, file->file, 1), 0);
+  for (int i = 0; i < LARGE_EVENTS; i++) {
+    char user[16], keys[250][8];
+    struct eddy_event event = eddy_event_empty;
+    event.user_id = (struct eddy_str){user, (uint32_t)snprintf(user, sizeof user, "u%d", i)};
+    event.type = EDDY_PROFILE_UPDATED;
+    event.event_time = INT64_C(1511582430000);
+    for (int j = 0; j < 250; j++) {
+      properties[j].key = (struct eddy_str){keys[j], (uint32_t)snprintf(keys[j], sizeof keys[j], "p%d", j)};
+      properties[j].value = (struct eddy_str){text, LARGE_TEXT};
+    }
+    event.properties = properties;
+    event.property_count = 250;
+    line.size = 0;
+    assert_int_equal(avro ? eddy_container_append(writer, &event) : eddy_event_to_json(&event, &line), 0);
+    if (!avro) assert_int_equal(fwrite(line.data, 1, line.size, file->file), line.size);
+  }
+  assert_int_equal(eddy_container_finish(writer), 0);
+  eddy_buffer_fini(&line);
+}
+
+/* A batch ends where its room does; no event is lost. */
 static void a_batch_may_be_cut_by_memory(void **state) {
   (void)state;
-  enum { LINES = 150 };
-  struct file file;
-  struct bad_records bad;
-  static struct eddy_event events[LINES];
-  char why[256];
-  char *text = test_malloc(4001);
-  memset(text, 'x', 4000);
-  text[4000] = '\0';
-  file_open(&file);
-  for (int i = 0; i < LINES; i++) {
-    fprintf(file.file,
-            "{\"type\":\"custom\",\"custom_name\":\"c\",\"user_id\":\"u%d\",\"event_time\":1511582430000,\"properties\":{", i);
-    for (int j = 0; j < 250; j++) fprintf(file.file, "%s\"p%d\":\"%s\"", j ? "," : "", j, text);
-    fputs("}}\n", file.file);
-  }
-  struct eddy_file_source *source = source_open(&file, &bad);
-  int count, total = 0, batches = 0;
-  while ((count = eddy_file_source_read(source, events, LINES, why, sizeof why)) > 0) {
-    for (int i = 0; i < count; i++) {
-      char id[16];
-      snprintf(id, sizeof id, "u%d", total++);
-      assert_memory_equal(events[i].user_id.data, id, strlen(id));
-      assert_memory_equal(events[i].properties[249].value.data, text, 4000);
+  static struct eddy_event events[LARGE_EVENTS];
+  char *text = test_malloc(LARGE_TEXT);
+  memset(text, 'x', LARGE_TEXT);
+  for (int avro = 0; avro <= 1; avro++) {
+    struct file file;
+    struct bad_records bad;
+    char why[256];
+    int count, total = 0, batches = 0;
+    file_open(&file);
+    write_large_events(&file, avro == 1, text);
+    struct eddy_file_source *source = source_open(&file, &bad);
+    while ((count = eddy_file_source_read(source, events, LARGE_EVENTS, why, sizeof why)) > 0) {
+      for (int i = 0; i < count; i++) {
+        char id[16];
+        int size = snprintf(id, sizeof id, "u%d", total++);
+        assert_int_equal(events[i].user_id.len, size);
+        assert_memory_equal(events[i].user_id.data, id, (size_t)size);
+        assert_memory_equal(events[i].properties[249].value.data, text, LARGE_TEXT);
+      }
+      batches++;
     }
-    batches++;
+    assert_int_equal(total, LARGE_EVENTS);
+    assert_int_equal(bad.count, 0);
+    assert_true(batches > 1);
+    file_close(&file, source);
   }
-  assert_int_equal(total, LINES);
-  assert_int_equal(bad.count, 0);
-  assert_true(batches > 1);
   test_free(text);
-  file_close(&file, source);
 }
 
 static void a_broken_file_gives_what_it_has_and_says_so_once_and_again(void **state) {
