@@ -12,7 +12,7 @@ bool eddy_ingest_poll(struct eddy_worker *worker);
 bool eddy_ingest_tick(struct eddy_worker *worker, size_t budget);
 /* The same without moving time, for the partitions that have more to do. */
 bool eddy_ingest_drain(struct eddy_worker *worker, size_t budget);
-/* A broker cannot be reached: no partition is known to be at its end. */
-void eddy_ingest_doubt(struct eddy_worker *worker);
+/* A broker (or all) cannot be reached: no partition is known to be at its end. */
+void eddy_ingest_doubt(struct eddy_worker *worker, bool all);
 
 #endif

@@ -32,7 +32,7 @@ static void handler_revoked(void *ctx, const rd_kafka_topic_partition_list_t *pa
   eddy_tenure_end(ctx, partitions, lost);
 }
 
-static void handler_unreachable(void *ctx) { eddy_ingest_doubt(ctx); }
+static void handler_unreachable(void *ctx, bool all) { eddy_ingest_doubt(ctx, all); }
 
 static void handler_fatal(void *ctx, rd_kafka_resp_err_t error, const char *reason) {
   struct eddy_worker *worker = ctx;

@@ -64,6 +64,7 @@ struct eddy_worker {
   struct eddy_partition **partitions; /* by number; NULL = not ours */
   int32_t partition_count;
   uint64_t poll_number;
+  bool away;                      /* no broker can be reached; said so */
 
   struct eddy_event_room room;
   struct eddy_event *events;      /* [EDDY_BATCH_MAX] */

@@ -56,7 +56,7 @@ void eddy_kafka_sink_prefer(rd_kafka_conf_t *conf) {
 
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
   const struct eddy_kafka_sink *sink = rd_kafka_opaque(client);
-  eddy_log(sink->logger, level <= 4 ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "kafka producer", "facility=%s text=\"%s\"", facility, text);
+  eddy_log(sink->logger, level <= 2 ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "kafka producer", "facility=%s text=\"%s\"", facility, text);
 }
 
 static void on_error(rd_kafka_t *client, int error, const char *reason, void *opaque) {

@@ -55,9 +55,10 @@ static int require(rd_kafka_conf_t *conf, char *why, size_t why_size) {
   return 0;
 }
 
+/* Connections that fail are librdkafka's errors, but our daily life: the worker says it once, in its own words. */
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
   const struct eddy_kafka_source *source = rd_kafka_opaque(client);
-  eddy_log(source->logger, level <= 4 ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "kafka consumer", "facility=%s text=\"%s\"", facility,
+  eddy_log(source->logger, level <= 2 ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "kafka consumer", "facility=%s text=\"%s\"", facility,
            text);
 }
 
@@ -71,7 +72,7 @@ static void on_error(rd_kafka_t *client, int error, const char *reason, void *op
   }
   eddy_log(source->logger, EDDY_LOG_DEBUG, "kafka consumer error", "error=%s reason=\"%s\"",
            rd_kafka_err2name((rd_kafka_resp_err_t)error), reason);
-  source->handler.unreachable(source->handler.ctx);
+  source->handler.unreachable(source->handler.ctx, error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN);
 }
 
 static void log_failure(const struct eddy_kafka_source *source, const char *what, rd_kafka_error_t *error) {

@@ -22,8 +22,8 @@ struct eddy_kafka_source_handler {
   int (*assigned)(void *ctx, rd_kafka_topic_partition_list_t *partitions);
   /* To be given up when this returns; lost = somebody else may own them already, nothing may be committed for them. */
   void (*revoked)(void *ctx, const rd_kafka_topic_partition_list_t *partitions, bool lost);
-  /* A broker cannot be reached: whatever was known about the end of a partition no longer holds. */
-  void (*unreachable)(void *ctx);
+  /* A broker, or all of them, cannot be reached: whatever was known about the end of a partition no longer holds. */
+  void (*unreachable)(void *ctx, bool all);
   /* The consumer is broken for good (for instance fenced by a member of the same name). */
   void (*fatal)(void *ctx, rd_kafka_resp_err_t error, const char *reason);
   void *ctx;

@@ -12,11 +12,11 @@ from kafka_fixture import decode, encode_event, event_record
 HOUR = 3_600_000
 
 
-def settings(kafka, app, **more):
+def settings(server, app, **more):
     """A configuration as YAML (JSON is YAML): two-segment models after few users, triggers for old events, too."""
     whole = {
         "app": app,
-        "kafka": {"brokers": kafka.brokers, **more.pop("kafka", {})},
+        "kafka": {"brokers": server.brokers, **more.pop("kafka", {})},
         "time": {"publish_after": "none", "at_end": "wall", **more.pop("time", {})},
         "triggers": [{"name": "cart_abandonment", "kind": "absence", "after": "product_added", "without": "order_completed",
                       "for": "1h", "subject": "user", "payload": "cart"}],
@@ -212,6 +212,44 @@ def test_waits_and_survives_restarts(own_kafka, eddies, app):
     assert len({trigger["user_id"] for trigger in found}) == 100
     assert eddy.log().count('msg="waiting for Kafka"') <= 2
     assert eddy.stop() == 0, eddy.log()
+
+
+def test_each_output_once(own_kafka, eddies, app):
+    """Every bad record becomes exactly one dead letter, whatever is killed or frozen meanwhile."""
+    own_kafka.start()
+    own_kafka.create(f"{app}.events", 4)
+    eddy = eddies(settings(own_kafka, app, kafka={"commit_interval": "20ms"}))
+    ready(eddy, 4)
+    sent = 0
+
+    def send(count):
+        nonlocal sent
+        own_kafka.produce(f"{app}.events", [{"key": b"%d" % i, "value": b"?%d" % i} for i in range(sent, sent + count)])
+        sent += count
+
+    def trouble_broker():
+        own_kafka.kill()
+        own_kafka.start()
+
+    def trouble_freeze():
+        own_kafka.freeze()
+        time.sleep(3)
+        own_kafka.thaw()
+
+    def trouble_eddy():
+        nonlocal eddy
+        eddy.kill()
+        eddy.start()
+
+    for trouble in (trouble_broker, trouble_freeze, trouble_eddy, trouble_broker):
+        send(20_000)  # eddy is in the middle of it when this returns
+        trouble()
+    send(1000)
+    found = await_true(lambda: (lambda letters: letters if len(letters) >= sent else None)(own_kafka.read(f"{app}.dlq")), 90,
+                       lambda: eddy.log()[-3000:])
+    assert len(found) == sent and len({letter.value() for letter in found}) == sent
+    assert eddy.stop() == 0, eddy.log()
+    assert sum(own_kafka.committed(app, f"{app}.events").values()) == sent
 
 
 def test_time_stands_still_without_broker(own_kafka, eddies, app):

@@ -253,11 +253,17 @@ def decode(name, data):
     return avro.io.DatumReader(parsed).read(avro.io.BinaryDecoder(io.BytesIO(data[10:])))
 
 
+def with_defaults(record, datum):
+    """The whole record: what is not set gets the schema's default."""
+    return {**{field.name: field.default if field.has_default else None for field in record.fields}, **datum}
+
+
 def encode_event(event):
     """A flat event (only the fields that are set) as single-object Avro."""
     parsed, header = schema("event")
-    whole = {field.name: field.default if field.has_default else None for field in parsed.fields}
-    whole.update(event)
+    item = next(field.type.items for field in parsed.fields if field.name == "items")
+    whole = with_defaults(parsed, event)
+    whole["items"] = [with_defaults(item, one) for one in whole["items"]]
     out = io.BytesIO()
     avro.io.DatumWriter(parsed).write(whole, avro.io.BinaryEncoder(out))
     return header + out.getvalue()

@@ -39,7 +39,11 @@ static void revoked(void *ctx, const rd_kafka_topic_partition_list_t *partitions
   seen->revoked += partitions->cnt;
 }
 
-static void unreachable(void *ctx) { (void)ctx; }
+static void unreachable(void *ctx, bool all) {
+  (void)ctx;
+  (void)all;
+}
+
 static void fatal(void *ctx, rd_kafka_resp_err_t error, const char *reason) {
   (void)ctx;
   fail_msg("%s: %s", rd_kafka_err2name(error), reason);
