@@ -7,9 +7,13 @@
 /* Largest magnitude of a weight: keeps every weighted sum of squares a finite double. */
 #define WEIGHT_MAX 1e30f
 
+/* Eight centroids side by side, as in core/assign.c: one load brings the same dimension of all eight. */
+enum { TILE = 8 };
+typedef float lanes __attribute__((vector_size(TILE * sizeof(float))));
+
 /* One set of centroids with its assignment. */
 struct solution {
-  double *centroids; /* [dimensions][stride]: one point is compared to all centroids side by side */
+  float *centroids;  /* [tiles][dimensions][TILE] */
   uint16_t *labels;  /* [count] */
   double *distances; /* [count] squared, to the own centroid */
   double sse;
@@ -19,11 +23,12 @@ struct solution {
 /* All scratch memory of a fit, in one block. */
 struct work {
   const struct eddy_sample *sample;
-  uint16_t stride; /* clusters asked for: columns of `centroids` */
+  uint16_t clusters; /* asked for */
+  uint16_t tiles;    /* that hold them */
   struct solution now, best;
   double *candidate, *trial; /* [count] squared distances while seeding: best candidate so far, and the one on trial */
-  double *row;               /* [stride] distances of one point */
-  double *mass, *sums;       /* [stride], [dimensions][stride] of the points of each cluster */
+  float *row;                /* [tiles][TILE] distances of one point */
+  double *mass, *sums;       /* [clusters], [clusters][dimensions] of the points of each cluster */
 };
 
 static const float *point_at(const struct eddy_sample *sample, uint32_t point) {
@@ -38,9 +43,13 @@ static void *carve(uint8_t *block, size_t *used, size_t size) {
   return block ? block + at : NULL;
 }
 
+static size_t tile_size(const struct work *work) {
+  return work->sample->dimensions * TILE * sizeof(float);
+}
+
 static void carve_solution(struct solution *solution, uint8_t *block, size_t *used, const struct work *work) {
   size_t count = work->sample->count;
-  solution->centroids = carve(block, used, (size_t)work->stride * work->sample->dimensions * sizeof(double));
+  solution->centroids = carve(block, used, tile_size(work) * work->tiles);
   solution->labels = carve(block, used, count * sizeof(uint16_t));
   solution->distances = carve(block, used, count * sizeof(double));
 }
@@ -52,21 +61,22 @@ static size_t carve_work(struct work *work, uint8_t *block) {
   carve_solution(&work->best, block, &used, work);
   work->candidate = carve(block, &used, count * sizeof(double));
   work->trial = carve(block, &used, count * sizeof(double));
-  work->row = carve(block, &used, work->stride * sizeof(double));
-  work->mass = carve(block, &used, work->stride * sizeof(double));
-  work->sums = carve(block, &used, (size_t)work->stride * work->sample->dimensions * sizeof(double));
+  work->row = carve(block, &used, (size_t)work->tiles * TILE * sizeof(float));
+  work->mass = carve(block, &used, work->clusters * sizeof(double));
+  work->sums = carve(block, &used, (size_t)work->clusters * work->sample->dimensions * sizeof(double));
   return used;
 }
 
 /* Seeding (greedy k-means++) -----------------------------------------------------------------------------------------------*/
 
+/* Four sums, so that one addition need not wait for the one before. */
 static double squared_distance(const float *a, const float *b, size_t dimensions) {
-  double sum = 0;
+  double sums[4] = {0};
   for (size_t i = 0; i < dimensions; i++) {
     double difference = (double)a[i] - (double)b[i];
-    sum += difference * difference;
+    sums[i % 4] += difference * difference;
   }
-  return sum;
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 static uint16_t trials_for(uint16_t clusters) {
@@ -102,9 +112,14 @@ static double lower_distances(const struct eddy_sample *sample, const double *di
   return total;
 }
 
+/* A coordinate of a centroid. */
+static float *coordinate(const struct work *work, const struct solution *solution, size_t slot, size_t dimension) {
+  return solution->centroids + (slot / TILE * work->sample->dimensions + dimension) * TILE + slot % TILE;
+}
+
 static void set_centroid(struct work *work, uint16_t slot, uint32_t point) {
   const float *from = point_at(work->sample, point);
-  for (size_t i = 0; i < work->sample->dimensions; i++) work->now.centroids[i * work->stride + slot] = (double)from[i];
+  for (size_t i = 0; i < work->sample->dimensions; i++) *coordinate(work, &work->now, slot, i) = from[i];
 }
 
 /* The centre among `trials` draws that lowers the weighted sum of distances most. Leaves the distances in work->candidate. */
@@ -125,7 +140,7 @@ static uint32_t best_of_trials(struct work *work, uint16_t trials, double *total
   return best;
 }
 
-/* Chooses up to `stride` centres; fewer if there are fewer distinct points (then every distance is exactly 0). */
+/* Chooses up to `clusters` centres; fewer if there are fewer distinct points (then every distance is exactly 0). */
 static void seed(struct work *work, struct eddy_rng *rng) {
   struct solution *now = &work->now;
   double weights = 0;
@@ -133,8 +148,8 @@ static void seed(struct work *work, struct eddy_rng *rng) {
   uint32_t first = draw_point(work->sample, NULL, weights, rng);
   double total = lower_distances(work->sample, NULL, first, now->distances);
   set_centroid(work, 0, first);
-  uint16_t trials = trials_for(work->stride);
-  for (now->clusters = 1; now->clusters < work->stride && total > 0; now->clusters++) {
+  uint16_t trials = trials_for(work->clusters);
+  for (now->clusters = 1; now->clusters < work->clusters && total > 0; now->clusters++) {
     set_centroid(work, now->clusters, best_of_trials(work, trials, &total, rng));
     memcpy(now->distances, work->candidate, work->sample->count * sizeof(double));
   }
@@ -142,22 +157,30 @@ static void seed(struct work *work, struct eddy_rng *rng) {
 
 /* Lloyd --------------------------------------------------------------------------------------------------------------------*/
 
+/* Squared distances of a point to the centroids of a tile. */
+static void scan_tile(const float *tile, const float *x, size_t dimensions, float *distances) {
+  lanes sums = {0};
+  for (size_t i = 0; i < dimensions; i++) {
+    lanes centroid;
+    memcpy(&centroid, tile + i * TILE, sizeof centroid);
+    lanes difference = x[i] - centroid;
+    sums += difference * difference;
+  }
+  memcpy(distances, &sums, sizeof sums);
+}
+
 /* Nearest centroid of a point; ties go to the lower slot. */
 static uint16_t nearest_slot(const struct work *work, uint32_t point, double *distance) {
   const float *x = point_at(work->sample, point);
-  uint16_t clusters = work->now.clusters, slot = 0;
-  for (size_t j = 0; j < clusters; j++) work->row[j] = 0;
-  for (size_t i = 0; i < work->sample->dimensions; i++) {
-    const double *centroids = work->now.centroids + i * work->stride;
-    for (size_t j = 0; j < clusters; j++) {
-      double difference = (double)x[i] - centroids[j];
-      work->row[j] += difference * difference;
-    }
+  size_t dimensions = work->sample->dimensions;
+  uint16_t slot = 0;
+  for (size_t tile = 0; tile < work->tiles; tile++) {
+    scan_tile(work->now.centroids + tile * dimensions * TILE, x, dimensions, work->row + tile * TILE);
   }
-  for (uint16_t j = 1; j < clusters; j++) {
+  for (uint16_t j = 1; j < work->now.clusters; j++) {
     if (work->row[j] < work->row[slot]) slot = j;
   }
-  *distance = work->row[slot];
+  *distance = (double)work->row[slot];
   return slot;
 }
 
@@ -175,19 +198,19 @@ static bool assign_points(struct work *work) {
 /* A cluster that lost all its points stays where it was, with mass 0. (After greedy seeding this hardly ever happens.) */
 static void move_to_means(struct work *work) {
   const struct eddy_sample *sample = work->sample;
-  double *sums = work->sums;
-  memset(sums, 0, (size_t)work->stride * sample->dimensions * sizeof *sums);
-  memset(work->mass, 0, work->stride * sizeof *work->mass);
+  size_t dimensions = sample->dimensions;
+  memset(work->sums, 0, work->clusters * dimensions * sizeof *work->sums);
+  memset(work->mass, 0, work->clusters * sizeof *work->mass);
   for (uint32_t point = 0; point < sample->count; point++) {
-    uint16_t slot = work->now.labels[point];
-    double weight = (double)sample->weights[point];
+    double *sums = work->sums + work->now.labels[point] * dimensions, weight = (double)sample->weights[point];
     const float *x = point_at(sample, point);
-    for (size_t i = 0; i < sample->dimensions; i++) sums[i * work->stride + slot] += weight * (double)x[i];
-    work->mass[slot] += weight;
+    for (size_t i = 0; i < dimensions; i++) sums[i] += weight * (double)x[i];
+    work->mass[work->now.labels[point]] += weight;
   }
-  for (size_t i = 0; i < sample->dimensions; i++) {
-    for (size_t at = i * work->stride, slot = 0; slot < work->now.clusters; slot++) {
-      if (work->mass[slot] > 0) work->now.centroids[at + slot] = sums[at + slot] / work->mass[slot];
+  for (size_t slot = 0; slot < work->now.clusters; slot++) {
+    if (!(work->mass[slot] > 0)) continue;
+    for (size_t i = 0; i < dimensions; i++) {
+      *coordinate(work, &work->now, slot, i) = (float)(work->sums[slot * dimensions + i] / work->mass[slot]);
     }
   }
 }
@@ -224,7 +247,7 @@ static void write_result(const struct work *work, float *centroids, double *mass
   const struct solution *best = &work->best;
   size_t dimensions = work->sample->dimensions;
   for (size_t slot = 0; slot < best->clusters; slot++) {
-    for (size_t i = 0; i < dimensions; i++) centroids[slot * dimensions + i] = (float)best->centroids[i * work->stride + slot];
+    for (size_t i = 0; i < dimensions; i++) centroids[slot * dimensions + i] = *coordinate(work, best, slot, i);
     masses[slot] = sse[slot] = 0;
   }
   for (uint32_t point = 0; point < work->sample->count; point++) {
@@ -238,12 +261,15 @@ int eddy_kmeans_fit(const struct eddy_sample *sample, const struct eddy_kmeans_o
                     const struct eddy_allocator *allocator, float *centroids, double *masses, double *sse,
                     struct eddy_kmeans_result *result) {
   if (!is_valid(sample, options)) return EDDY_E_INVALID;
-  struct work work = {.sample = sample, .stride = options->clusters};
-  if (work.stride > sample->count) work.stride = (uint16_t)sample->count;
+  struct work work = {.sample = sample, .clusters = options->clusters};
+  if (work.clusters > sample->count) work.clusters = (uint16_t)sample->count;
+  work.tiles = (uint16_t)((work.clusters + TILE - 1) / TILE);
   size_t size = carve_work(&work, NULL);
   void *block = eddy_resize(allocator, NULL, 0, size);
   if (block == NULL) return EDDY_E_NOMEM;
   carve_work(&work, block);
+  memset(work.now.centroids, 0, tile_size(&work) * work.tiles);
+  memset(work.best.centroids, 0, tile_size(&work) * work.tiles);
   for (uint16_t restart = 0; restart < options->restarts; restart++) {
     seed(&work, rng);
     lloyd(&work, options->iterations);

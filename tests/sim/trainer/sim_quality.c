@@ -10,7 +10,7 @@
 #include "core/assign.h"
 #include "unit/trainer/trainer_world.h"
 
-enum { SEED = 20241, GROUPS = 16, D = 32, POINTS = 120000, SEEDS = 5, CONTINGENCY = WORLD_GROUPS_MAX };
+enum { SEED = 20241, GROUPS = 16, D = 32, POINTS = 120000, SEEDS = 3, CONTINGENCY = WORLD_GROUPS_MAX };
 
 static double pairs(double count) {
   return count * (count - 1) / 2;
