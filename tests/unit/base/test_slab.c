@@ -123,7 +123,9 @@ static void a_rebuilt_slab_hands_out_the_same_slots(void **state) {
   eddy_slab_init(&again, NULL, 64);
   for (uint32_t i = 0; i < USED; i++) eddy_slab_new(&slab);
   for (uint32_t i = 0; i < 20; i++) eddy_slab_free(&slab, i * 7 % USED);
-  for (uint32_t slot = slab.free_head; slot != EDDY_SLOT_NONE; memcpy(&slot, eddy_slab_at(&slab, slot), 4)) list[count++] = slot;
+  for (uint32_t slot = slab.free_head; slot != EDDY_SLOT_NONE; memcpy(&slot, eddy_slab_at(&slab, slot), sizeof slot)) {
+    list[count++] = slot;
+  }
   assert_int_equal(count, 20);
   for (uint32_t i = 0; i < slab.used; i++) eddy_slab_new(&again);
   while (count > 0) eddy_slab_free(&again, list[--count]);

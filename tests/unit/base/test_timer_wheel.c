@@ -47,8 +47,10 @@ static int64_t below(struct world *world, int64_t bound) { return (int64_t)eddy_
 
 /* A span of time of a random order of magnitude: often the next milliseconds, sometimes years. */
 static int64_t random_span(struct world *world) {
-  static const int64_t bounds[] = {2, 64, 70, 4096, 5000, EDDY_MINUTE_MS, EDDY_HOUR_MS, EDDY_DAY_MS, 30 * EDDY_DAY_MS, 400 * EDDY_DAY_MS,
-                                   30 * 365 * EDDY_DAY_MS, INT64_C(1) << 42, INT64_C(1) << 46};
+  static const int64_t bounds[] = {
+      2, 64, 70, 4096, 5000, EDDY_MINUTE_MS, EDDY_HOUR_MS, EDDY_DAY_MS, 30 * EDDY_DAY_MS, 400 * EDDY_DAY_MS,
+      30 * 365 * EDDY_DAY_MS, INT64_C(1) << 42, INT64_C(1) << 46,
+  };
   return below(world, bounds[below(world, sizeof bounds / sizeof bounds[0])]);
 }
 
