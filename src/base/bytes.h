@@ -45,7 +45,7 @@ uint32_t eddy_read_u32(struct eddy_reader *reader);
 uint64_t eddy_read_u64(struct eddy_reader *reader);
 float eddy_read_f32(struct eddy_reader *reader);
 double eddy_read_f64(struct eddy_reader *reader);
-int64_t eddy_read_varint(struct eddy_reader *reader); /* fails on more than 10 bytes or more than 64 bits; overlong forms pass */
+int64_t eddy_read_varint(struct eddy_reader *reader); /* fails beyond 10 bytes or 64 bits; overlong forms pass */
 struct eddy_str eddy_read_string(struct eddy_reader *reader); /* view; absent on failure */
 
 #endif

@@ -85,7 +85,7 @@ void eddy_log1pf_many(const float *in, float *out, size_t count) {
   for (size_t i = 0; i < count; i++) out[i] = log1pf_kernel(out[i]);
 }
 
-/* Double ---------------------------------------------------------------------------------------------------------------------*/
+/* Double --------------------------------------------------------------------------------------------------------------------*/
 
 /* ln m for m in [sqrt(1/2), sqrt(2)]: 2 atanh(s) with s = f / (2 + f), f = m - 1 (the series to s^21), arranged so that the
  * rounding of s touches only what is small against f. */

@@ -41,7 +41,7 @@ static void *pop(struct eddy_pool *pool, unsigned class) {
   return block;
 }
 
-/* Chunks: linked through their first 8 bytes. --------------------------------------------------------------------------------*/
+/* Chunks: linked through their first 8 bytes. -------------------------------------------------------------------------------*/
 
 static size_t chunk_left(const struct eddy_pool *pool) { return (size_t)(pool->chunk_end - pool->chunk_at); }
 

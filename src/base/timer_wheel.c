@@ -30,7 +30,7 @@ static uint16_t bucket_of(int64_t now, int64_t due) {
   return (uint16_t)(level * EDDY_WHEEL_SLOTS + digit_at(due, level));
 }
 
-/* Lists: circular, with a head that is not a timer. --------------------------------------------------------------------------*/
+/* Lists: circular, with a head that is not a timer. -------------------------------------------------------------------------*/
 
 static void list_clear(struct eddy_timer *head) { head->next = head->prev = head; }
 
@@ -49,7 +49,7 @@ static int compare(const struct eddy_timer *a, const struct eddy_timer *b) {
   return (a->seq > b->seq) - (a->seq < b->seq);
 }
 
-/* Sorting: merges of natural runs, in place, along `next` only. --------------------------------------------------------------*/
+/* Sorting: merges of natural runs, in place, along `next` only. -------------------------------------------------------------*/
 
 static struct eddy_timer *merge(struct eddy_timer *a, struct eddy_timer *b) {
   struct eddy_timer *first = NULL, **end = &first;
@@ -103,7 +103,7 @@ static void sort_ready(struct eddy_wheel *wheel) {
   wheel->ready_sorted = true;
 }
 
-/* The ready list -------------------------------------------------------------------------------------------------------------*/
+/* The ready list ------------------------------------------------------------------------------------------------------------*/
 
 /* Keeps the list sorted if that takes a few steps: late timers come before what is already there, or after all of it. */
 static void insert_ready(struct eddy_wheel *wheel, struct eddy_timer *timer) {
@@ -137,7 +137,7 @@ static void move_to_ready(struct eddy_wheel *wheel, struct eddy_timer *slot) {
   list_clear(slot);
 }
 
-/* Arming ---------------------------------------------------------------------------------------------------------------------*/
+/* Arming --------------------------------------------------------------------------------------------------------------------*/
 
 static void link_timer(struct eddy_wheel *wheel, struct eddy_timer *timer) {
   timer->bucket = bucket_of(wheel->now, timer->due);
@@ -177,7 +177,7 @@ void eddy_wheel_disarm(struct eddy_wheel *wheel, struct eddy_timer *timer) {
   wheel->armed--;
 }
 
-/* Time -----------------------------------------------------------------------------------------------------------------------*/
+/* Time ----------------------------------------------------------------------------------------------------------------------*/
 
 /* The earliest occupied slot and the time at which it starts; false if all levels are empty. */
 static bool earliest_slot(const struct eddy_wheel *wheel, unsigned *level, int64_t *start) {
@@ -239,7 +239,7 @@ int64_t eddy_wheel_next(const struct eddy_wheel *wheel) {
   return earliest_slot(wheel, &level, &start) ? start : INT64_MAX;
 }
 
-/* Validation -----------------------------------------------------------------------------------------------------------------*/
+/* Validation ----------------------------------------------------------------------------------------------------------------*/
 
 static int broken(char *why, size_t size, const char *what, unsigned bucket) {
   snprintf(why, size, "timer wheel: %s in bucket %u", what, bucket);
