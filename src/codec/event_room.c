@@ -58,7 +58,7 @@ static bool make_space(struct eddy_event_room *room, size_t size) {
 
 void *eddy_event_room_take(struct eddy_event_room *room, size_t size) {
   if (size > room->max) return NULL;
-  size = align_up(size);
+  size = align_up(size ? size : 1); /* nothing, too, has an address */
   if (size > room->capacity - room->used && !make_space(room, size)) return NULL;
   void *taken = room->block + room->used;
   room->used += size;

@@ -52,6 +52,7 @@ static void has_a_limit(void **state) {
   (void)state;
   struct eddy_event_room room;
   eddy_event_room_init(&room);
+  assert_non_null(eddy_event_room_take(&room, 0)); /* into no block at all */
   assert_null(eddy_event_room_take(&room, SIZE_MAX));
   assert_null(eddy_event_room_take(&room, SIZE_MAX - 7));
   assert_null(eddy_event_room_take(&room, room.max));
