@@ -41,7 +41,8 @@ static const char config_text[] =
     "  brokers: \"%s\"\n"
     "  commit_interval: 300ms\n"
     "  create_topics: false\n"
-    "  properties: {consumer.fetch.wait.max.ms: 10, consumer.session.timeout.ms: 6000, consumer.heartbeat.interval.ms: 500}\n"
+    "  properties: {consumer.fetch.wait.max.ms: 10, consumer.session.timeout.ms: 6000, consumer.heartbeat.interval.ms: 500,\n"
+    "    producer.transaction.timeout.ms: 5000}\n"
     "time: {at_end: scaled(%g), publish_after: none}\n"
     "profile: {memory_max: 1GiB}\n"
     "model: {segments: 6, epoch: 1000, buffer_min: 500}\n"
@@ -141,7 +142,10 @@ static int start(struct demo *demo) {
   int error = configure(demo);
   if (error != 0) return error;
   if (eddy_pipeline_start(&demo->pipeline, &demo->config, &demo->logger) != 0) return EX_OSERR;
-  struct eddy_demo_feed_options feed = {demo->broker, demo->users, demo->seed, eddy_clock_wall(), demo->speed};
+  /* From yesterday midnight to this morning, just before the shop's first campaign: the curtain rises on a full house. */
+  int64_t yesterday = (eddy_clock_wall() / EDDY_DAY_MS - 1) * EDDY_DAY_MS;
+  struct eddy_demo_feed_options feed = {.broker = demo->broker, .users = demo->users, .seed = demo->seed, .speed = demo->speed,
+                                        .start_ms = yesterday, .begin_ms = yesterday + EDDY_DAY_MS + 15 * EDDY_HOUR_MS / 2};
   return eddy_demo_feed_start(&demo->feed, &feed) == 0 ? 0 : EX_OSERR;
 }
 

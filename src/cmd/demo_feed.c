@@ -39,7 +39,7 @@ static void *feed_main(void *ctx) {
   struct eddy_demo_feed *feed = ctx;
   const struct timespec wait = {.tv_nsec = STEP_MS * 1000000};
   int64_t before = eddy_clock_mono();
-  double time_ms = (double)feed->options.start_ms;
+  double time_ms = (double)feed->options.begin_ms;
   while (!atomic_load(&feed->stop)) {
     nanosleep(&wait, NULL);
     int64_t now = eddy_clock_mono(), passed = now - before;
@@ -71,7 +71,7 @@ int eddy_demo_feed_start(struct eddy_demo_feed **started, const struct eddy_demo
   shoppers.seed = options->seed;
   shoppers.start_ms = options->start_ms;
   feed->options = *options;
-  feed->time_ms = options->start_ms;
+  feed->time_ms = options->begin_ms;
   eddy_buffer_init(&feed->value, &eddy_allocator_malloc);
   eddy_event_header(feed->header);
   if (eddy_shopper_new(&feed->world, &shoppers) != 0 || pthread_create(&feed->thread, NULL, feed_main, feed) != 0) {

@@ -16,6 +16,7 @@ struct eddy_demo_feed_options {
   uint32_t users;
   uint64_t seed;
   int64_t start_ms; /* event time at which the shoppers wake up */
+  int64_t begin_ms; /* what happened before it is sent at once, as a past to start from */
   double speed;     /* event time runs this much faster than the wall clock */
 };
 
