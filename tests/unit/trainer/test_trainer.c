@@ -286,7 +286,7 @@ static void write_log(struct log_entry *entries) {
     next[entry->partition] += 1 + (int64_t)eddy_rng_below(&world.rng, 2); /* transactions leave gaps */
     entry->count = (uint16_t)eddy_rng_below(&world.rng, COUNT_MAX + 1);
     world_next(&world, entry->count, 60000);
-    entry->time = world.time - 1000 * (int64_t)eddy_rng_below(&world.rng, 600);
+    entry->time = world.time - 1000 * (int64_t)eddy_rng_below(&world.rng, 5400); /* out of order by more than an epoch */
     for (size_t j = 0; j < entry->count; j++) world.weights[j] = (float)(0.02 + eddy_rng_unit(&world.rng));
     memcpy(entry->vectors, world.vectors, sizeof entry->vectors);
     memcpy(entry->weights, world.weights, sizeof entry->weights);
