@@ -60,7 +60,7 @@ void eddy_consent_fold(struct eddy_tail *tail, const struct eddy_event *event) {
 }
 
 /* The state at the floor is the newest change below it: of the history that is one entry at most, and none if a newest time
- * comes after it or if it says what is taken for granted. */
+ * comes after it or if it says what is taken for granted without it. */
 void eddy_consent_tidy(struct eddy_tail *tail) {
   uint16_t below = 0;
   while (below < tail->consent_count && tail->consent[below].time < tail->floor) {
@@ -75,7 +75,8 @@ void eddy_consent_tidy(struct eddy_tail *tail) {
   for (uint16_t i = 0; i < below; i++) { /* at one instant the end of consent wins */
     last.subscribed = last.subscribed && !(tail->consent[i].time == last.time && !tail->consent[i].subscribed);
   }
-  uint16_t kept = outdated || last.subscribed ? 0 : 1;
+  bool granted = last.subscribed && (tail->unsubscribed_at == EDDY_TIME_NONE || tail->unsubscribed_at >= last.time);
+  uint16_t kept = outdated || granted ? 0 : 1;
   memmove(&tail->consent[kept], &tail->consent[below], (size_t)(tail->consent_count - below) * sizeof tail->consent[0]);
   if (kept == 1) {
     tail->consent[0] = last;

@@ -26,7 +26,7 @@ enum {
   EDDY_TAIL_SETTLED_MAX = 8,
   EDDY_TAIL_ARMED_MAX = 48,  /* (trigger, subject) pairs */
   EDDY_TAIL_TIMES_MAX = 64,  /* times of one pair */
-  EDDY_TAIL_CONSENT_MAX = 8,
+  EDDY_TAIL_CONSENT_MAX = 32, /* beyond it the oldest is forgotten */
   EDDY_TAIL_VIEWED_MAX = 32,
   EDDY_TAIL_ATTRIBUTES_MAX = 64,
   /* At most two marks per (pair, step) guard a deadline whose times are still kept; spec.limits bounds the others. */
