@@ -15,9 +15,18 @@ static int run_steps(struct run *run, const struct eddy_step *step, const struct
 
 /* Texts --------------------------------------------------------------------------------------------------------------------- */
 
+/* Lengths below 64, which is nearly all, are one even byte. */
+static inline int read_length(struct eddy_avro_cursor *cursor, size_t *length) {
+  if (cursor->at < cursor->end && (*cursor->at & 0x81) == 0) {
+    *length = *cursor->at++ >> 1;
+    return *length > eddy_avro_left(cursor) ? EDDY_EVENT_E_TRUNCATED : 0;
+  }
+  return eddy_avro_length(cursor, length);
+}
+
 static inline int read_text(struct eddy_avro_cursor *cursor, const struct eddy_step *step, struct eddy_str *text) {
   size_t length = 0;
-  int error = eddy_avro_length(cursor, &length);
+  int error = read_length(cursor, &length);
   if (error) return error;
   const char *data = (const char *)cursor->at;
   if (length > step->limit || !eddy_utf8_valid(data, length)) return -(int)step->count;
@@ -28,8 +37,10 @@ static inline int read_text(struct eddy_avro_cursor *cursor, const struct eddy_s
 
 static inline int skip_text(struct eddy_avro_cursor *cursor) {
   size_t length = 0;
-  int error = eddy_avro_length(cursor, &length);
-  return error ? error : eddy_avro_advance(cursor, length);
+  int error = read_length(cursor, &length);
+  if (error) return error;
+  cursor->at += length;
+  return 0;
 }
 
 /* Numbers ------------------------------------------------------------------------------------------------------------------- */
@@ -223,15 +234,18 @@ static inline bool read_empty(struct eddy_avro_cursor *cursor) {
 /* Reads which branch of a two-branch union with null follows: 0 = the value, > 0 = so many fields in a row are null (branch 0
  * is a zero byte, so that eight of them can be seen at once), < 0 = a code. */
 static inline int read_nulls(struct eddy_avro_cursor *cursor, const struct eddy_step *step) {
-  size_t left = eddy_avro_left(cursor);
-  if (left && *cursor->at == step->value_byte) {
+  uint8_t byte = cursor->at < cursor->end ? *cursor->at : 0xFF;
+  if (byte == step->value_byte) {
     cursor->at++;
     return 0;
   }
-  if (left && *cursor->at == step->null_byte) {
-    uint64_t word = step->run > 1 && left >= 8 ? eddy_load_u64(cursor->at) : 1u << 8;
-    unsigned nulls = word ? (unsigned)__builtin_ctzll(word) / 8 : 8;
-    if (nulls > step->run && step->run) nulls = step->run;
+  if (byte == step->null_byte) {
+    unsigned nulls = 1;
+    if (step->run > 1 && eddy_avro_left(cursor) >= 8) {
+      uint64_t word = eddy_load_u64(cursor->at);
+      nulls = word ? (unsigned)__builtin_ctzll(word) / 8 : 8;
+      if (nulls > step->run) nulls = step->run;
+    }
     cursor->at += nulls;
     return (int)nulls;
   }
