@@ -9,20 +9,22 @@
 enum { TEXT_MAX = 1 << 20, NESTING_MAX = 64, NODES_MAX = 10000 };
 
 static const char *const type_names[] = {
-    [EDDY_AVRO_NULL] = "null",     [EDDY_AVRO_BOOLEAN] = "boolean", [EDDY_AVRO_INT] = "int",       [EDDY_AVRO_LONG] = "long",
-    [EDDY_AVRO_FLOAT] = "float",   [EDDY_AVRO_DOUBLE] = "double",   [EDDY_AVRO_BYTES] = "bytes",   [EDDY_AVRO_STRING] = "string",
-    [EDDY_AVRO_RECORD] = "record", [EDDY_AVRO_ENUM] = "enum",       [EDDY_AVRO_FIXED] = "fixed",   [EDDY_AVRO_ARRAY] = "array",
+    [EDDY_AVRO_NULL] = "null",     [EDDY_AVRO_BOOLEAN] = "boolean", [EDDY_AVRO_INT] = "int",     [EDDY_AVRO_LONG] = "long",
+    [EDDY_AVRO_FLOAT] = "float",   [EDDY_AVRO_DOUBLE] = "double",   [EDDY_AVRO_BYTES] = "bytes", [EDDY_AVRO_STRING] = "string",
+    [EDDY_AVRO_RECORD] = "record", [EDDY_AVRO_ENUM] = "enum",       [EDDY_AVRO_FIXED] = "fixed", [EDDY_AVRO_ARRAY] = "array",
     [EDDY_AVRO_MAP] = "map",       [EDDY_AVRO_UNION] = "union",
 };
 
 /* Least size of a value by type; records and fixed are computed. */
 static const uint64_t type_sizes[] = {
-    [EDDY_AVRO_NULL] = 0,  [EDDY_AVRO_BOOLEAN] = 1, [EDDY_AVRO_INT] = 1,    [EDDY_AVRO_LONG] = 1, [EDDY_AVRO_FLOAT] = 4,
-    [EDDY_AVRO_DOUBLE] = 8, [EDDY_AVRO_BYTES] = 1,  [EDDY_AVRO_STRING] = 1, [EDDY_AVRO_RECORD] = 0, [EDDY_AVRO_ENUM] = 1,
-    [EDDY_AVRO_FIXED] = 0, [EDDY_AVRO_ARRAY] = 1,   [EDDY_AVRO_MAP] = 1,    [EDDY_AVRO_UNION] = 1,
+    [EDDY_AVRO_NULL] = 0,   [EDDY_AVRO_BOOLEAN] = 1, [EDDY_AVRO_INT] = 1,    [EDDY_AVRO_LONG] = 1,   [EDDY_AVRO_FLOAT] = 4,
+    [EDDY_AVRO_DOUBLE] = 8, [EDDY_AVRO_BYTES] = 1,   [EDDY_AVRO_STRING] = 1, [EDDY_AVRO_RECORD] = 0, [EDDY_AVRO_ENUM] = 1,
+    [EDDY_AVRO_FIXED] = 0,  [EDDY_AVRO_ARRAY] = 1,   [EDDY_AVRO_MAP] = 1,    [EDDY_AVRO_UNION] = 1,
 };
 
-const char *eddy_avro_type_name(enum eddy_avro_type type) { return type_names[type]; }
+const char *eddy_avro_type_name(enum eddy_avro_type type) {
+  return type_names[type];
+}
 
 const char *eddy_avro_short_name(const char *name) {
   const char *dot = strrchr(name, '.');
@@ -73,7 +75,9 @@ static struct eddy_avro_node *new_node(struct parser *parser, enum eddy_avro_typ
 
 /* Names ------------------------------------------------------------------------------------------------------------------ */
 
-static bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+static bool is_name_start(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
 
 /* [A-Za-z_][A-Za-z0-9_]*, several of them joined by dots if `dotted`. */
 static bool is_name(const char *text, bool dotted) {
@@ -90,7 +94,9 @@ static bool is_name(const char *text, bool dotted) {
   return !start;
 }
 
-static const char *string_of(const json_t *json, const char *key) { return json_string_value(json_object_get(json, key)); }
+static const char *string_of(const json_t *json, const char *key) {
+  return json_string_value(json_object_get(json, key));
+}
 
 /* Name within a namespace, unless it has dots and so is full. */
 static const char *full_name(struct parser *parser, const char *name, const char *space) {
@@ -111,7 +117,8 @@ static const char *space_of(struct parser *parser, const char *name) {
 }
 
 /* A list of names. Qualified with `space` unless that is NULL; `unique` refuses doubles. */
-static bool parse_names(struct parser *parser, const json_t *json, const char *space, bool unique, struct eddy_avro_texts *texts) {
+static bool parse_names(struct parser *parser, const json_t *json, const char *space, bool unique,
+                        struct eddy_avro_texts *texts) {
   if (!json) return true;
   if (!json_is_array(json)) return fail(parser, "aliases and symbols must be lists of names");
   json_t *seen = json_object();
@@ -229,7 +236,8 @@ static bool parse_size(const json_t *json, uint32_t *size) {
 
 static bool parse_fixed(struct parser *parser, struct eddy_avro_node *node, const json_t *json, const char *space) {
   if (!define(parser, node, json, space)) return false;
-  if (!parse_size(json_object_get(json, "size"), &node->fixed_size)) return fail(parser, "the fixed %.64s needs a size", node->name);
+  if (!parse_size(json_object_get(json, "size"), &node->fixed_size))
+    return fail(parser, "the fixed %.64s needs a size", node->name);
   node->min_size = node->fixed_size;
   return true;
 }

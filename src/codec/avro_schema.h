@@ -1,5 +1,5 @@
-/* Avro schemas as trees of our own: parsed with jansson, checked, with aliases and defaults kept (libavro drops them). Only what
- * resolution, plans and fingerprints need. Heap objects, immutable, made at schema load; any thread may read one.
+/* Avro schemas as trees of our own: parsed with jansson, checked, with aliases and defaults kept (libavro drops them). Only
+ * what resolution, plans and fingerprints need. Heap objects, immutable, made at schema load; any thread may read one.
  *
  * A name that refers to a type defined earlier becomes a pointer to that node: a schema is a graph, with cycles through
  * records. Whoever walks it bounds the walk. Logical types and unknown attributes are ignored.

@@ -50,18 +50,23 @@ static int enter(struct walk *walk, const struct eddy_avro_node *node) {
   switch (node->type) {
     case EDDY_AVRO_INT:
     case EDDY_AVRO_LONG:
-    case EDDY_AVRO_ENUM: return skip_varint(walk->cursor);
+    case EDDY_AVRO_ENUM:
+      return skip_varint(walk->cursor);
     case EDDY_AVRO_BYTES:
-    case EDDY_AVRO_STRING: return skip_text(walk->cursor);
+    case EDDY_AVRO_STRING:
+      return skip_text(walk->cursor);
     case EDDY_AVRO_NULL:
     case EDDY_AVRO_BOOLEAN:
     case EDDY_AVRO_FLOAT:
     case EDDY_AVRO_DOUBLE:
-    case EDDY_AVRO_FIXED: return eddy_avro_advance(walk->cursor, node->min_size);
-    case EDDY_AVRO_RECORD: return node->min_size == 0 ? 0 : push(walk, node); /* nothing on the wire, however many fields */
+    case EDDY_AVRO_FIXED:
+      return eddy_avro_advance(walk->cursor, node->min_size);
+    case EDDY_AVRO_RECORD:
+      return node->min_size == 0 ? 0 : push(walk, node); /* nothing on the wire, however many fields */
     case EDDY_AVRO_ARRAY:
     case EDDY_AVRO_MAP:
-    case EDDY_AVRO_UNION: break; /* a union holds none */
+    case EDDY_AVRO_UNION:
+      break; /* a union holds none */
   }
   return push(walk, node);
 }

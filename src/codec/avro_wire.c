@@ -9,9 +9,13 @@ static uint64_t join_groups(uint64_t word) {
   return (word & UINT64_C(0x000000000FFFFFFF)) | (word & UINT64_C(0x0FFFFFFF00000000)) >> 4;
 }
 
-static int64_t unzigzag(uint64_t bits) { return (int64_t)(bits >> 1) ^ -(int64_t)(bits & 1); }
+static int64_t unzigzag(uint64_t bits) {
+  return (int64_t)(bits >> 1) ^ -(int64_t)(bits & 1);
+}
 
-static struct eddy_avro_long failed(int error) { return (struct eddy_avro_long){NULL, error}; }
+static struct eddy_avro_long failed(int error) {
+  return (struct eddy_avro_long){NULL, error};
+}
 
 static struct eddy_avro_long long_bytewise(const uint8_t *at, const uint8_t *end) {
   uint64_t bits = 0;

@@ -33,7 +33,9 @@ static inline int eddy_avro_long(struct eddy_avro_cursor *cursor, int64_t *value
   return 0;
 }
 
-static inline size_t eddy_avro_left(const struct eddy_avro_cursor *cursor) { return (size_t)(cursor->end - cursor->at); }
+static inline size_t eddy_avro_left(const struct eddy_avro_cursor *cursor) {
+  return (size_t)(cursor->end - cursor->at);
+}
 
 /* Steps over `size` bytes. */
 static inline int eddy_avro_advance(struct eddy_avro_cursor *cursor, uint64_t size) {

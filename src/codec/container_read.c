@@ -46,7 +46,7 @@ static int broken(struct problem problem, const char *sentence) {
   return -1;
 }
 
-/* Bytes of the file --------------------------------------------------------------------------------------------------------- */
+/* Bytes of the file ------------------------------------------------------------------------------------------------------- */
 
 static bool reserve(struct bytes *bytes, size_t capacity) {
   if (capacity <= bytes->capacity) return true;
@@ -90,7 +90,7 @@ static bool read_sized(FILE *file, size_t max, struct bytes *bytes) {
   return read_bytes(file, (size_t)size, bytes);
 }
 
-/* Header -------------------------------------------------------------------------------------------------------------------- */
+/* Header ------------------------------------------------------------------------------------------------------------------ */
 
 static bool is_text(const struct bytes *bytes, const char *text) {
   return bytes->size == strlen(text) && memcmp(bytes->data, text, bytes->size) == 0;
@@ -118,7 +118,8 @@ static bool read_entry(struct eddy_container_reader *reader, struct bytes *key, 
 }
 
 /* A map of bytes, in blocks. */
-static bool read_metadata(struct eddy_container_reader *reader, struct bytes *key, struct bytes *value, struct problem problem) {
+static bool read_metadata(struct eddy_container_reader *reader, struct bytes *key, struct bytes *value,
+                          struct problem problem) {
   int64_t count, size, entries = 0;
   for (;;) {
     if (read_long(reader->file, &count) != 1) return fail(problem, "the header ends early");
@@ -178,7 +179,7 @@ void eddy_container_close(struct eddy_container_reader *reader) {
   free(reader);
 }
 
-/* Blocks -------------------------------------------------------------------------------------------------------------------- */
+/* Blocks ------------------------------------------------------------------------------------------------------------------ */
 
 static size_t larger(size_t capacity) {
   if (capacity == 0) return 1 << 16;
@@ -233,7 +234,7 @@ static int read_block(struct eddy_container_reader *reader, struct problem probl
   return 1;
 }
 
-/* Records ------------------------------------------------------------------------------------------------------------------- */
+/* Records ----------------------------------------------------------------------------------------------------------------- */
 
 /* Behind a record that was refused: on with the next one if its end can be found, else with the next block. */
 static void step_over(struct eddy_container_reader *reader) {

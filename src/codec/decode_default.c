@@ -6,7 +6,9 @@
 #include "codec/decode_steps.h"
 #include "codec/utf8.h"
 
-static bool wrong(struct eddy_plan_maker *maker) { return eddy_plan_fail(maker, "the reader's default is not of its type"); }
+static bool wrong(struct eddy_plan_maker *maker) {
+  return eddy_plan_fail(maker, "the reader's default is not of its type");
+}
 
 static bool default_text(struct eddy_plan_maker *maker, uint16_t limit, const json_t *value, struct eddy_str *target) {
   size_t size = json_string_length(value);
@@ -72,7 +74,8 @@ static bool default_properties(struct eddy_plan_maker *maker, const struct eddy_
   return true;
 }
 
-static bool default_number(struct eddy_plan_maker *maker, const struct eddy_field *field, const json_t *value, uint8_t *target) {
+static bool default_number(struct eddy_plan_maker *maker, const struct eddy_field *field, const json_t *value,
+                           uint8_t *target) {
   void *at = target + field->offset;
   if (field->kind == EDDY_FIELD_DEGREES) {
     *(double *)at = json_number_value(value);
@@ -102,17 +105,23 @@ bool eddy_plan_default(struct eddy_plan_maker *maker, const struct eddy_field *f
   if (reader->type == EDDY_AVRO_NULL) return json_is_null(value) || wrong(maker);
   void *at = target + field->offset;
   switch (field->kind) {
-    case EDDY_FIELD_TEXT: return default_text(maker, field->limit, value, at);
-    case EDDY_FIELD_TYPE: return default_type(maker, value, at);
-    case EDDY_FIELD_ITEMS: return default_items(maker, field, reader, value, target);
-    case EDDY_FIELD_PROPERTIES: return default_properties(maker, field, value, target);
+    case EDDY_FIELD_TEXT:
+      return default_text(maker, field->limit, value, at);
+    case EDDY_FIELD_TYPE:
+      return default_type(maker, value, at);
+    case EDDY_FIELD_ITEMS:
+      return default_items(maker, field, reader, value, target);
+    case EDDY_FIELD_PROPERTIES:
+      return default_properties(maker, field, value, target);
     case EDDY_FIELD_TIME:
     case EDDY_FIELD_MONEY:
     case EDDY_FIELD_QUANTITY:
     case EDDY_FIELD_DEGREES:
-    case EDDY_FIELD_TRISTATE: return default_number(maker, field, value, target);
+    case EDDY_FIELD_TRISTATE:
+      return default_number(maker, field, value, target);
     case EDDY_FIELD_EVENT:
-    case EDDY_FIELD_ITEM: break;
+    case EDDY_FIELD_ITEM:
+      break;
   }
   return wrong(maker);
 }

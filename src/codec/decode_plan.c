@@ -53,20 +53,25 @@ const struct eddy_field_list *eddy_plan_fields(enum eddy_field_kind kind) {
 
 static uint8_t skip_op(enum eddy_avro_type type) {
   switch (type) {
-    case EDDY_AVRO_NULL: return EDDY_STEP_NOTHING;
+    case EDDY_AVRO_NULL:
+      return EDDY_STEP_NOTHING;
     case EDDY_AVRO_INT:
     case EDDY_AVRO_LONG:
-    case EDDY_AVRO_ENUM: return EDDY_STEP_SKIP_VARINT;
+    case EDDY_AVRO_ENUM:
+      return EDDY_STEP_SKIP_VARINT;
     case EDDY_AVRO_BYTES:
-    case EDDY_AVRO_STRING: return EDDY_STEP_SKIP_BYTES;
+    case EDDY_AVRO_STRING:
+      return EDDY_STEP_SKIP_BYTES;
     case EDDY_AVRO_BOOLEAN:
     case EDDY_AVRO_FLOAT:
     case EDDY_AVRO_DOUBLE:
-    case EDDY_AVRO_FIXED: return EDDY_STEP_SKIP_FIXED;
+    case EDDY_AVRO_FIXED:
+      return EDDY_STEP_SKIP_FIXED;
     case EDDY_AVRO_RECORD:
     case EDDY_AVRO_ARRAY:
     case EDDY_AVRO_MAP:
-    case EDDY_AVRO_UNION: break;
+    case EDDY_AVRO_UNION:
+      break;
   }
   return EDDY_STEP_SKIP_TREE;
 }
@@ -92,7 +97,7 @@ static void make_skip(const struct eddy_avro_node *writer, struct eddy_step *ste
   if (step->op == EDDY_STEP_SKIP_FIXED) step->count = (uint32_t)writer->min_size;
 }
 
-/* Unions -------------------------------------------------------------------------------------------------------------------- */
+/* Unions ------------------------------------------------------------------------------------------------------------------ */
 
 /* Two branches of which one is null and may be so: the branch is read in passing. */
 static bool fold_nullable(const struct eddy_avro_node *writer, const struct eddy_step *branches, struct eddy_step *step) {
@@ -137,22 +142,31 @@ static const struct eddy_avro_node *pick_reader(struct eddy_plan_maker *maker, c
   return NULL;
 }
 
-/* Values -------------------------------------------------------------------------------------------------------------------- */
+/* Values ------------------------------------------------------------------------------------------------------------------ */
 
 /* The reader's type that a field of the event can hold. */
 static enum eddy_avro_type held_type(enum eddy_field_kind kind) {
   switch (kind) {
-    case EDDY_FIELD_TEXT: return EDDY_AVRO_STRING;
-    case EDDY_FIELD_TYPE: return EDDY_AVRO_ENUM;
+    case EDDY_FIELD_TEXT:
+      return EDDY_AVRO_STRING;
+    case EDDY_FIELD_TYPE:
+      return EDDY_AVRO_ENUM;
     case EDDY_FIELD_TIME:
-    case EDDY_FIELD_MONEY: return EDDY_AVRO_LONG;
-    case EDDY_FIELD_QUANTITY: return EDDY_AVRO_INT;
-    case EDDY_FIELD_DEGREES: return EDDY_AVRO_DOUBLE;
-    case EDDY_FIELD_TRISTATE: return EDDY_AVRO_BOOLEAN;
-    case EDDY_FIELD_ITEMS: return EDDY_AVRO_ARRAY;
-    case EDDY_FIELD_PROPERTIES: return EDDY_AVRO_MAP;
+    case EDDY_FIELD_MONEY:
+      return EDDY_AVRO_LONG;
+    case EDDY_FIELD_QUANTITY:
+      return EDDY_AVRO_INT;
+    case EDDY_FIELD_DEGREES:
+      return EDDY_AVRO_DOUBLE;
+    case EDDY_FIELD_TRISTATE:
+      return EDDY_AVRO_BOOLEAN;
+    case EDDY_FIELD_ITEMS:
+      return EDDY_AVRO_ARRAY;
+    case EDDY_FIELD_PROPERTIES:
+      return EDDY_AVRO_MAP;
     case EDDY_FIELD_EVENT:
-    case EDDY_FIELD_ITEM: break;
+    case EDDY_FIELD_ITEM:
+      break;
   }
   return EDDY_AVRO_RECORD;
 }
@@ -189,11 +203,13 @@ static bool make_enum(struct eddy_plan_maker *maker, const struct eddy_avro_node
   return true;
 }
 
-static bool make_entries(struct eddy_plan_maker *maker, const struct eddy_avro_node *writer, const struct eddy_avro_node *reader,
-                         bool properties, struct eddy_step *step) {
+static bool make_entries(struct eddy_plan_maker *maker, const struct eddy_avro_node *writer,
+                         const struct eddy_avro_node *reader, bool properties, struct eddy_step *step) {
   static const struct eddy_field item = {.kind = EDDY_FIELD_ITEM};
-  static const struct eddy_field value = {
-      .kind = EDDY_FIELD_TEXT, .offset = offsetof(struct eddy_property, value), .limit = EDDY_TEXT_MAX, .error = EDDY_EVENT_E_TEXT};
+  static const struct eddy_field value = {.kind = EDDY_FIELD_TEXT,
+                                          .offset = offsetof(struct eddy_property, value),
+                                          .limit = EDDY_TEXT_MAX,
+                                          .error = EDDY_EVENT_E_TEXT};
   struct eddy_step_entries *entries = eddy_plan_take(maker, sizeof *entries);
   if (!entries) return false;
   step->op = properties ? EDDY_STEP_PROPERTIES : EDDY_STEP_ITEMS;
@@ -205,7 +221,7 @@ static bool make_entries(struct eddy_plan_maker *maker, const struct eddy_avro_n
   return good;
 }
 
-/* Records ------------------------------------------------------------------------------------------------------------------- */
+/* Records ----------------------------------------------------------------------------------------------------------------- */
 
 /* Gives every field of the reader that the writer lacks its default, in the blank. */
 static bool make_defaults(struct eddy_plan_maker *maker, const struct eddy_avro_node *reader, const bool *found,
@@ -283,22 +299,28 @@ static bool make_plain(struct eddy_plan_maker *maker, const struct eddy_avro_nod
   *step = (struct eddy_step){.offset = field->offset, .flag = field->companion, .limit = field->limit};
   if (reader->type == EDDY_AVRO_NULL) return true;
   enum eddy_avro_type held = held_type(field->kind);
-  if (reader->type != held) return eddy_plan_fail(maker, "an event cannot hold the reader's %s", eddy_avro_type_name(reader->type));
+  if (reader->type != held)
+    return eddy_plan_fail(maker, "an event cannot hold the reader's %s", eddy_avro_type_name(reader->type));
   switch (field->kind) {
     case EDDY_FIELD_TEXT:
       step->op = EDDY_STEP_TEXT;
       step->count = (uint32_t)-field->error;
       return true;
-    case EDDY_FIELD_TYPE: return make_enum(maker, writer, reader, step);
-    case EDDY_FIELD_ITEMS: return make_entries(maker, writer, reader, false, step);
-    case EDDY_FIELD_PROPERTIES: return make_entries(maker, writer, reader, true, step);
+    case EDDY_FIELD_TYPE:
+      return make_enum(maker, writer, reader, step);
+    case EDDY_FIELD_ITEMS:
+      return make_entries(maker, writer, reader, false, step);
+    case EDDY_FIELD_PROPERTIES:
+      return make_entries(maker, writer, reader, true, step);
     case EDDY_FIELD_EVENT:
-    case EDDY_FIELD_ITEM: return make_record(maker, writer, reader, field->kind, step);
+    case EDDY_FIELD_ITEM:
+      return make_record(maker, writer, reader, field->kind, step);
     case EDDY_FIELD_TIME:
     case EDDY_FIELD_MONEY:
     case EDDY_FIELD_QUANTITY:
     case EDDY_FIELD_DEGREES:
-    case EDDY_FIELD_TRISTATE: break;
+    case EDDY_FIELD_TRISTATE:
+      break;
   }
   step->op = number_op(writer->type, held);
   return true;
@@ -312,7 +334,7 @@ static bool make_value(struct eddy_plan_maker *maker, const struct eddy_avro_nod
   return reader && make_plain(maker, writer, reader, field, step);
 }
 
-/* The whole ----------------------------------------------------------------------------------------------------------------- */
+/* The whole --------------------------------------------------------------------------------------------------------------- */
 
 struct eddy_decode_plan *eddy_decode_plan_new_for(const struct eddy_avro_schema *writer, const struct eddy_avro_schema *reader,
                                                   char *why, size_t why_size) {

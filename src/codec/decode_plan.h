@@ -1,8 +1,8 @@
 /* A decode plan: writer schema and reader schema (schemas/event.avsc) compiled into a short program that reads one record into
  * struct eddy_event. Schema resolution as in the Avro specification 1.11: reordered, added (reader default) and removed fields,
- * promotions int -> long -> float -> double and string <-> bytes, enum symbols by name with the enum's default, unions on either
- * side, aliases of the reader. Everything is decided when the plan is made; running it does not allocate (items and properties
- * go to the room) and never reads past the end.
+ * promotions int -> long -> float -> double and string <-> bytes, enum symbols by name with the enum's default, unions on
+ * either side, aliases of the reader. Everything is decided when the plan is made; running it does not allocate (items and
+ * properties go to the room) and never reads past the end.
  *
  * Immutable once made; any thread may run it. 20-40 ns for an event without items.
  */

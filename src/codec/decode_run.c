@@ -13,7 +13,7 @@ struct run {
 
 static int run_steps(struct run *run, const struct eddy_step *step, const struct eddy_step *end, uint8_t *target);
 
-/* Texts --------------------------------------------------------------------------------------------------------------------- */
+/* Texts ------------------------------------------------------------------------------------------------------------------- */
 
 /* Lengths below 64, which is nearly all, are one even byte. */
 static inline int read_length(struct eddy_avro_cursor *cursor, size_t *length) {
@@ -43,7 +43,7 @@ static inline int skip_text(struct eddy_avro_cursor *cursor) {
   return 0;
 }
 
-/* Numbers ------------------------------------------------------------------------------------------------------------------- */
+/* Numbers ----------------------------------------------------------------------------------------------------------------- */
 
 static inline int read_int(struct eddy_avro_cursor *cursor, int64_t *value) {
   int error = eddy_avro_long(cursor, value);
@@ -115,7 +115,7 @@ static inline int read_type(struct eddy_avro_cursor *cursor, const struct eddy_s
   return 0;
 }
 
-/* Records, arrays, maps, unions --------------------------------------------------------------------------------------------- */
+/* Records, arrays, maps, unions ------------------------------------------------------------------------------------------- */
 
 static int run_record(struct run *run, const struct eddy_step_list *list, uint8_t *target) {
   if (list->is_event) {
@@ -135,91 +135,102 @@ static int run_union(struct run *run, const struct eddy_step *step, uint8_t *tar
   return run_steps(run, taken, taken + 1, target);
 }
 
-/* Makes room for a block of entries behind those that were read. 0, a code, or FULL. */
-static int grow_entries(struct run *run, uint64_t entry_min, size_t entry_size, size_t count_max, uint8_t **entries, size_t *count,
-                        uint64_t *more) {
+/* The entries of an array or map as they come in. */
+struct entry_list {
+  uint8_t *at;
+  size_t count, entry_size, count_max;
+};
+
+/* Reads the header of a block and makes room for its entries behind the others. 0, a code, or FULL. */
+static int open_block(struct run *run, uint64_t entry_min, struct entry_list *list, uint64_t *more) {
   int64_t size;
   int error = eddy_avro_block(&run->cursor, entry_min, more, &size);
   if (error || *more == 0) return error;
-  if (*more > count_max - *count) return EDDY_EVENT_E_LIMIT;
-  *entries = eddy_event_room_grow(run->room, *entries, *count * entry_size, (*count + (size_t)*more) * entry_size);
-  return *entries ? 0 : EDDY_DECODE_FULL;
+  if (*more > list->count_max - list->count) return EDDY_EVENT_E_LIMIT;
+  size_t old_size = list->count * list->entry_size, new_size = old_size + (size_t)*more * list->entry_size;
+  list->at = eddy_event_room_grow(run->room, list->at, old_size, new_size);
+  return list->at ? 0 : EDDY_DECODE_FULL;
+}
+
+static int run_item(struct run *run, const struct eddy_step *item, uint8_t *target) {
+  return run_steps(run, item, item + 1, target);
+}
+
+static int run_property(struct run *run, const struct eddy_step *value, uint8_t *target) {
+  static const struct eddy_step key = {.op = EDDY_STEP_TEXT, .limit = EDDY_ID_MAX, .count = (uint32_t)-EDDY_EVENT_E_TEXT};
+  struct eddy_property *property = (struct eddy_property *)(void *)target;
+  *property = (struct eddy_property){{NULL, 0}, {NULL, 0}};
+  int error = read_text(&run->cursor, &key, &property->key);
+  return error ? error : run_steps(run, value, value + 1, target);
+}
+
+static int run_entries(struct run *run, const struct eddy_step_entries *entries, bool properties, struct entry_list *list) {
+  for (;;) {
+    uint64_t more;
+    int error = open_block(run, entries->entry_min, list, &more);
+    if (error || more == 0) return error;
+    for (; more > 0; more--, list->count++) {
+      uint8_t *entry = list->at + list->count * list->entry_size;
+      error = properties ? run_property(run, &entries->step, entry) : run_item(run, &entries->step, entry);
+      if (error) return error;
+    }
+  }
 }
 
 static int run_items(struct run *run, const struct eddy_step *step, uint8_t *target) {
-  const struct eddy_step_entries *entries = step->aux;
-  uint8_t *items = NULL;
-  size_t count = 0;
-  for (;;) {
-    uint64_t more;
-    int error =
-        grow_entries(run, entries->entry_min, sizeof(struct eddy_item), EDDY_EVENT_ITEMS_MAX, &items, &count, &more);
-    if (error) return error;
-    if (more == 0) break;
-    for (; more > 0; more--, count++) {
-      error = run_steps(run, &entries->step, &entries->step + 1, items + count * sizeof(struct eddy_item));
-      if (error) return error;
-    }
-  }
-  *(const struct eddy_item **)(void *)(target + step->offset) = (const struct eddy_item *)(void *)items;
-  *(uint32_t *)(void *)(target + step->flag) = (uint32_t)count;
-  return 0;
-}
-
-static int run_property(struct run *run, const struct eddy_step *value, struct eddy_property *property) {
-  static const struct eddy_step key = {.op = EDDY_STEP_TEXT, .limit = EDDY_ID_MAX, .count = (uint32_t)-EDDY_EVENT_E_TEXT};
-  *property = (struct eddy_property){{NULL, 0}, {NULL, 0}};
-  int error = read_text(&run->cursor, &key, &property->key);
-  return error ? error : run_steps(run, value, value + 1, (uint8_t *)property);
+  struct entry_list list = {.entry_size = sizeof(struct eddy_item), .count_max = EDDY_EVENT_ITEMS_MAX};
+  int error = run_entries(run, step->aux, false, &list);
+  *(const struct eddy_item **)(void *)(target + step->offset) = (const struct eddy_item *)(void *)list.at;
+  *(uint32_t *)(void *)(target + step->flag) = (uint32_t)list.count;
+  return error;
 }
 
 static int run_properties(struct run *run, const struct eddy_step *step, uint8_t *target) {
-  const struct eddy_step_entries *entries = step->aux;
-  uint8_t *properties = NULL;
-  size_t count = 0;
-  for (;;) {
-    uint64_t more;
-    int error = grow_entries(run, entries->entry_min, sizeof(struct eddy_property), EDDY_EVENT_PROPERTIES_MAX, &properties,
-                             &count, &more);
-    if (error) return error;
-    if (more == 0) break;
-    for (; more > 0; more--, count++) {
-      error = run_property(run, &entries->step, (struct eddy_property *)(void *)properties + count);
-      if (error) return error;
-    }
-  }
-  *(const struct eddy_property **)(void *)(target + step->offset) = (const struct eddy_property *)(void *)properties;
-  *(uint32_t *)(void *)(target + step->flag) = (uint32_t)count;
-  return 0;
+  struct entry_list list = {.entry_size = sizeof(struct eddy_property), .count_max = EDDY_EVENT_PROPERTIES_MAX};
+  int error = run_entries(run, step->aux, true, &list);
+  *(const struct eddy_property **)(void *)(target + step->offset) = (const struct eddy_property *)(void *)list.at;
+  *(uint32_t *)(void *)(target + step->flag) = (uint32_t)list.count;
+  return error;
 }
 
-/* The loop ------------------------------------------------------------------------------------------------------------------ */
+/* The loop ---------------------------------------------------------------------------------------------------------------- */
 
 /* Steps that are rare or heavy enough for a call. */
 static int run_rare(struct run *run, const struct eddy_step *step, uint8_t *target) {
   struct eddy_avro_cursor *cursor = &run->cursor;
   void *at = target + step->offset;
   switch ((enum eddy_step_op)step->op) {
-    case EDDY_STEP_SKIP_FIXED: return eddy_avro_advance(cursor, step->count);
+    case EDDY_STEP_SKIP_FIXED:
+      return eddy_avro_advance(cursor, step->count);
     case EDDY_STEP_INT_AS_LONG:
     case EDDY_STEP_INT:
     case EDDY_STEP_LONG_AS_DOUBLE:
-    case EDDY_STEP_INT_AS_DOUBLE: return read_number(cursor, step, target);
-    case EDDY_STEP_DOUBLE: return read_double(cursor, at);
-    case EDDY_STEP_FLOAT: return read_float(cursor, at);
-    case EDDY_STEP_RECORD: return run_record(run, step->aux, target);
-    case EDDY_STEP_ITEMS: return run_items(run, step, target);
-    case EDDY_STEP_PROPERTIES: return run_properties(run, step, target);
-    case EDDY_STEP_UNION: return run_union(run, step, target);
-    case EDDY_STEP_SKIP_TREE: return eddy_avro_skip(step->aux, cursor);
-    case EDDY_STEP_NOTHING: return 0;
+    case EDDY_STEP_INT_AS_DOUBLE:
+      return read_number(cursor, step, target);
+    case EDDY_STEP_DOUBLE:
+      return read_double(cursor, at);
+    case EDDY_STEP_FLOAT:
+      return read_float(cursor, at);
+    case EDDY_STEP_RECORD:
+      return run_record(run, step->aux, target);
+    case EDDY_STEP_ITEMS:
+      return run_items(run, step, target);
+    case EDDY_STEP_PROPERTIES:
+      return run_properties(run, step, target);
+    case EDDY_STEP_UNION:
+      return run_union(run, step, target);
+    case EDDY_STEP_SKIP_TREE:
+      return eddy_avro_skip(step->aux, cursor);
+    case EDDY_STEP_NOTHING:
+      return 0;
     case EDDY_STEP_TEXT:
     case EDDY_STEP_LONG:
     case EDDY_STEP_ENUM:
     case EDDY_STEP_BOOLEAN:
     case EDDY_STEP_SKIP_VARINT:
     case EDDY_STEP_SKIP_BYTES:
-    case EDDY_STEP_FAIL: break;
+    case EDDY_STEP_FAIL:
+      break;
   }
   return EDDY_EVENT_E_MALFORMED;
 }
@@ -272,15 +283,25 @@ static int run_steps(struct run *run, const struct eddy_step *step, const struct
       }
     }
     switch (step->op) {
-      case EDDY_STEP_TEXT: error = read_text(&cursor, step, (void *)(target + step->offset)); break;
+      case EDDY_STEP_TEXT:
+        error = read_text(&cursor, step, (void *)(target + step->offset));
+        break;
       case EDDY_STEP_LONG:
         error = eddy_avro_long(&cursor, &number);
         error = store_long(step, error, number, target);
         break;
-      case EDDY_STEP_ENUM: error = read_type(&cursor, step, (void *)(target + step->offset)); break;
-      case EDDY_STEP_BOOLEAN: error = read_boolean(&cursor, (void *)(target + step->offset)); break;
-      case EDDY_STEP_SKIP_VARINT: error = eddy_avro_long(&cursor, &number); break;
-      case EDDY_STEP_SKIP_BYTES: error = skip_text(&cursor); break;
+      case EDDY_STEP_ENUM:
+        error = read_type(&cursor, step, (void *)(target + step->offset));
+        break;
+      case EDDY_STEP_BOOLEAN:
+        error = read_boolean(&cursor, (void *)(target + step->offset));
+        break;
+      case EDDY_STEP_SKIP_VARINT:
+        error = eddy_avro_long(&cursor, &number);
+        break;
+      case EDDY_STEP_SKIP_BYTES:
+        error = skip_text(&cursor);
+        break;
       case EDDY_STEP_ITEMS:
       case EDDY_STEP_PROPERTIES:
         if (read_empty(&cursor)) break;
@@ -312,4 +333,6 @@ int eddy_decode_plan_skip(const struct eddy_decode_plan *plan, const uint8_t *by
   return error;
 }
 
-uint64_t eddy_decode_plan_min_size(const struct eddy_decode_plan *plan) { return plan->writer->min_size; }
+uint64_t eddy_decode_plan_min_size(const struct eddy_decode_plan *plan) {
+  return plan->writer->min_size;
+}

@@ -12,26 +12,26 @@
 #include "codec/event_fields.h"
 
 enum eddy_step_op {
-  EDDY_STEP_NOTHING,      /* no bytes, nothing to store */
-  EDDY_STEP_TEXT,         /* limit; count: minus the code of a bad text */
-  EDDY_STEP_LONG,         /* -> int64_t, and true at flag */
+  EDDY_STEP_NOTHING, /* no bytes, nothing to store */
+  EDDY_STEP_TEXT,    /* limit; count: minus the code of a bad text */
+  EDDY_STEP_LONG,    /* -> int64_t, and true at flag */
   EDDY_STEP_SKIP_VARINT,
-  EDDY_STEP_SKIP_BYTES,   /* length prefix */
-  EDDY_STEP_SKIP_FIXED,   /* count bytes */
-  EDDY_STEP_INT_AS_LONG,  /* as LONG, within 32 bits */
-  EDDY_STEP_INT,          /* -> int32_t */
-  EDDY_STEP_BOOLEAN,      /* -> int8_t */
-  EDDY_STEP_ENUM,         /* count symbols, aux: int32_t per symbol, an event type or -1 */
-  EDDY_STEP_DOUBLE,       /* -> double, finite */
+  EDDY_STEP_SKIP_BYTES,  /* length prefix */
+  EDDY_STEP_SKIP_FIXED,  /* count bytes */
+  EDDY_STEP_INT_AS_LONG, /* as LONG, within 32 bits */
+  EDDY_STEP_INT,         /* -> int32_t */
+  EDDY_STEP_BOOLEAN,     /* -> int8_t */
+  EDDY_STEP_ENUM,        /* count symbols, aux: int32_t per symbol, an event type or -1 */
+  EDDY_STEP_DOUBLE,      /* -> double, finite */
   EDDY_STEP_FLOAT,
   EDDY_STEP_LONG_AS_DOUBLE,
   EDDY_STEP_INT_AS_DOUBLE,
-  EDDY_STEP_RECORD,       /* aux: struct eddy_step_list */
-  EDDY_STEP_ITEMS,        /* aux: step per item, flag: count; entry_min */
-  EDDY_STEP_PROPERTIES,   /* aux: step per value, flag: count; entry_min */
-  EDDY_STEP_UNION,        /* count branches, aux: a step for each */
-  EDDY_STEP_SKIP_TREE,    /* aux: struct eddy_avro_node of the writer */
-  EDDY_STEP_FAIL,         /* this branch of a union cannot be read: MALFORMED */
+  EDDY_STEP_RECORD,     /* aux: struct eddy_step_list */
+  EDDY_STEP_ITEMS,      /* aux: step per item, flag: count; entry_min */
+  EDDY_STEP_PROPERTIES, /* aux: step per value, flag: count; entry_min */
+  EDDY_STEP_UNION,      /* count branches, aux: a step for each */
+  EDDY_STEP_SKIP_TREE,  /* aux: struct eddy_avro_node of the writer */
+  EDDY_STEP_FAIL,       /* this branch of a union cannot be read: MALFORMED */
 };
 
 struct eddy_step {

@@ -1,6 +1,6 @@
-/* Names that other products give to our event types. One row per name, sorted by its bytes (a test checks that), case-sensitive as
- * the products' own names are. Sources: Segment's e-commerce (v2), e-mail and common specifications, Braze's recommended events
- * and Currents, Klaviyo's metrics, the event webhooks of SendGrid, Amazon SES, Mailgun and Postmark.
+/* Names that other products give to our event types. One row per name, sorted by its bytes (a test checks that), case-sensitive
+ * as the products' own names are. Sources: Segment's e-commerce (v2), e-mail and common specifications, Braze's recommended
+ * events and Currents, Klaviyo's metrics, the event webhooks of SendGrid, Amazon SES, Mailgun and Postmark.
  */
 #include <string.h>
 

@@ -44,7 +44,9 @@ static int check_items(const struct eddy_event *event) {
 }
 
 /* NaN = absent. */
-static bool degrees_good(double degrees, double limit) { return isnan(degrees) || (degrees >= -limit && degrees <= limit); }
+static bool degrees_good(double degrees, double limit) {
+  return isnan(degrees) || (degrees >= -limit && degrees <= limit);
+}
 
 int eddy_event_check_rules(const struct eddy_event *event) {
   struct eddy_str user = event->user_id;

@@ -6,8 +6,8 @@
 
 #include "eddy/event.h"
 
-#define EDDY_EVENT_TIME_MIN INT64_C(946684800000)   /* 2000-01-01T00:00:00Z */
-#define EDDY_EVENT_TIME_MAX INT64_C(4102444800000)  /* 2100-01-01T00:00:00Z */
+#define EDDY_EVENT_TIME_MIN INT64_C(946684800000)     /* 2000-01-01T00:00:00Z */
+#define EDDY_EVENT_TIME_MAX INT64_C(4102444800000)    /* 2100-01-01T00:00:00Z */
 #define EDDY_EVENT_TIME_LAST INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 
 /* Every string is UTF-8 and within its limit: a decode plan has seen to that. 0 or a code. */

@@ -20,8 +20,8 @@ struct eddy_event_decoder {
   const struct eddy_schema_cache *last_cache; /* the plan found last is mostly the next, too */
   uint64_t last_key;
   const struct eddy_decode_plan *last_plan; /* NULL: none yet */
-  char why[256]; /* empty: the code says it all */
-  int error;     /* of the last run */
+  char why[256];                            /* empty: the code says it all */
+  int error;                                /* of the last run */
 };
 
 int eddy_event_decoder_new(struct eddy_event_decoder **decoder, const struct eddy_schema_source *source) {
@@ -52,7 +52,7 @@ const char *eddy_event_decoder_why(const struct eddy_event_decoder *decoder) {
   return decoder->why[0] ? decoder->why : eddy_event_error_text(decoder->error);
 }
 
-/* Schemas ------------------------------------------------------------------------------------------------------------------- */
+/* Schemas ----------------------------------------------------------------------------------------------------------------- */
 
 /* What the source answers for a key of the cache. */
 static const char *ask(struct eddy_event_decoder *decoder, const struct eddy_schema_cache *cache, uint64_t key, size_t *size,
@@ -89,7 +89,7 @@ static int find_plan(struct eddy_event_decoder *decoder, struct eddy_schema_cach
   return 0;
 }
 
-/* Framing ------------------------------------------------------------------------------------------------------------------- */
+/* Framing ----------------------------------------------------------------------------------------------------------------- */
 
 static int decode_body(const struct eddy_decode_plan *plan, const struct eddy_raw_record *record, size_t header,
                        struct eddy_event_room *room, struct eddy_event *event) {
@@ -128,7 +128,7 @@ static int decode_value(struct eddy_event_decoder *decoder, const struct eddy_ra
   return EDDY_EVENT_E_FRAMING;
 }
 
-/* Rules --------------------------------------------------------------------------------------------------------------------- */
+/* Rules ------------------------------------------------------------------------------------------------------------------- */
 
 /* The record's own time, or EDDY_TIME_NONE if it has none that can be believed. */
 static int64_t own_time(const struct eddy_raw_record *record, const struct eddy_event *event) {
@@ -161,10 +161,12 @@ static int decode(struct eddy_event_decoder *decoder, const struct eddy_raw_reco
 }
 
 /* An event that does not fit into an empty room never will. */
-static bool is_empty(const struct eddy_event_room *room) { return room->total <= room->capacity && room->used <= 64; }
+static bool is_empty(const struct eddy_event_room *room) {
+  return room->total <= room->capacity && room->used <= 64;
+}
 
-int eddy_event_decoder_run(struct eddy_event_decoder *decoder, const struct eddy_raw_record *record, struct eddy_event_room *room,
-                           struct eddy_event *event, bool *clamped) {
+int eddy_event_decoder_run(struct eddy_event_decoder *decoder, const struct eddy_raw_record *record,
+                           struct eddy_event_room *room, struct eddy_event *event, bool *clamped) {
   bool empty = is_empty(room);
   decoder->why[0] = '\0';
   *clamped = false;

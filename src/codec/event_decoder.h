@@ -45,21 +45,21 @@ struct eddy_raw_record {
   bool log_append;
 };
 
-/* Decodes and validates: 0, EDDY_DECODE_RETRY or EDDY_DECODE_FULL (codec/event_error.h), or a negative code. On success the event
- * satisfies eddy_event_check() and its stamp is clamped: a stamp later than the record's own time + 5 min becomes the record's
- * time; *clamped tells. The record's own time is Kafka's LogAppendTime, else received_at, else there is no clamp (nor if it lies
- * outside 2000..2100 itself). The clamp comes before the check of the range, so that 2190 is clamped where it can be and refused
- * where it cannot; beyond the year 9999 is nonsense and always refused. */
-int eddy_event_decoder_run(struct eddy_event_decoder *decoder, const struct eddy_raw_record *record, struct eddy_event_room *room,
-                           struct eddy_event *event, bool *clamped);
+/* Decodes and validates: 0, EDDY_DECODE_RETRY or EDDY_DECODE_FULL (codec/event_error.h), or a negative code. On success the
+ * event satisfies eddy_event_check() and its stamp is clamped: a stamp later than the record's own time + 5 min becomes the
+ * record's time; *clamped tells. The record's own time is Kafka's LogAppendTime, else received_at, else there is no clamp (nor
+ * if it lies outside 2000..2100 itself). The clamp comes before the check of the range, so that 2190 is clamped where it can be
+ * and refused where it cannot; beyond the year 9999 is nonsense and always refused. */
+int eddy_event_decoder_run(struct eddy_event_decoder *decoder, const struct eddy_raw_record *record,
+                           struct eddy_event_room *room, struct eddy_event *event, bool *clamped);
 
 /* A sentence about the last record that run() refused, more precise than eddy_event_error_text() where the decoder knows more
  * (which field of the JSON, why a schema cannot be used). Valid until the next run. */
 const char *eddy_event_decoder_why(const struct eddy_event_decoder *decoder);
 
-/* What every event must satisfy, wherever it comes from: user_id, type, time (2000-01-01 .. 2100-01-01), finite numbers (degrees
- * in their range, no negative quantity), items with a product_id, UTF-8, the limits of eddy/event.h, ids and the keys of
- * properties <= 255 bytes, other strings <= 4096. user_merged is not supported yet. 0 or a code. */
+/* What every event must satisfy, wherever it comes from: user_id, type, time (2000-01-01 .. 2100-01-01), finite numbers
+ * (degrees in their range, no negative quantity), items with a product_id, UTF-8, the limits of eddy/event.h, ids and the keys
+ * of properties <= 255 bytes, other strings <= 4096. user_merged is not supported yet. 0 or a code. */
 int eddy_event_check(const struct eddy_event *event);
 
 /* JSON text to event, also used by file sources; the text is copied to the room. Names of types accept the aliases of Segment

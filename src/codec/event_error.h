@@ -4,24 +4,24 @@
 #ifndef EDDY_CODEC_EVENT_ERROR_H
 #define EDDY_CODEC_EVENT_ERROR_H
 
-#define EDDY_EVENT_ERRORS(X)                                                                                    \
-  X(EMPTY, -101, "empty_value", "the record has no value")                                                      \
-  X(FRAMING, -102, "unknown_framing", "the value is neither Confluent-framed, nor single-object Avro, nor JSON")\
-  X(SCHEMA, -103, "unknown_schema", "the writer schema is not known")                                           \
-  X(SCHEMA_UNUSABLE, -104, "unusable_schema", "the writer schema cannot be read as an Event")                   \
-  X(TRUNCATED, -105, "truncated", "the value ends before the record does, or a length runs past its end")       \
-  X(MALFORMED, -106, "malformed", "the value is not valid under its schema")                                    \
-  X(TRAILING, -107, "trailing_bytes", "bytes are left behind the record")                                       \
-  X(JSON, -108, "bad_json", "the value is not valid JSON or a field has the wrong type")                        \
-  X(NO_KEY, -109, "no_key", "the record has no key; the key must be the user_id")                               \
-  X(KEY, -110, "key_mismatch", "the record's key is not its user_id")                                           \
-  X(USER_ID, -111, "bad_user_id", "user_id must be 1-255 bytes of UTF-8 without control characters")            \
-  X(TYPE, -112, "unknown_type", "there is no event type of this name")                                          \
-  X(TIME, -113, "bad_time", "event_time is missing, before the year 2000 or absurd")                            \
-  X(NUMBER, -114, "bad_number", "a number is not finite or out of its range")                                   \
-  X(TEXT, -115, "bad_text", "a string is not valid UTF-8 or longer than its limit")                             \
-  X(LIMIT, -116, "too_many", "more items or properties than an event may have")                                 \
-  X(UNSUPPORTED, -117, "not_supported", "this type of event is not supported yet")                              \
+#define EDDY_EVENT_ERRORS(X)                                                                                     \
+  X(EMPTY, -101, "empty_value", "the record has no value")                                                       \
+  X(FRAMING, -102, "unknown_framing", "the value is neither Confluent-framed, nor single-object Avro, nor JSON") \
+  X(SCHEMA, -103, "unknown_schema", "the writer schema is not known")                                            \
+  X(SCHEMA_UNUSABLE, -104, "unusable_schema", "the writer schema cannot be read as an Event")                    \
+  X(TRUNCATED, -105, "truncated", "the value ends before the record does, or a length runs past its end")        \
+  X(MALFORMED, -106, "malformed", "the value is not valid under its schema")                                     \
+  X(TRAILING, -107, "trailing_bytes", "bytes are left behind the record")                                        \
+  X(JSON, -108, "bad_json", "the value is not valid JSON or a field has the wrong type")                         \
+  X(NO_KEY, -109, "no_key", "the record has no key; the key must be the user_id")                                \
+  X(KEY, -110, "key_mismatch", "the record's key is not its user_id")                                            \
+  X(USER_ID, -111, "bad_user_id", "user_id must be 1-255 bytes of UTF-8 without control characters")             \
+  X(TYPE, -112, "unknown_type", "there is no event type of this name")                                           \
+  X(TIME, -113, "bad_time", "event_time is missing, before the year 2000 or absurd")                             \
+  X(NUMBER, -114, "bad_number", "a number is not finite or out of its range")                                    \
+  X(TEXT, -115, "bad_text", "a string is not valid UTF-8 or longer than its limit")                              \
+  X(LIMIT, -116, "too_many", "more items or properties than an event may have")                                  \
+  X(UNSUPPORTED, -117, "not_supported", "this type of event is not supported yet")                               \
   X(FIELD, -118, "missing_field", "a field that this type of event needs is missing")
 
 enum eddy_event_error {

@@ -21,7 +21,8 @@ struct reading {
 };
 
 /* Writes "items[2].price must be ..." and returns the code. */
-__attribute__((format(printf, 4, 5))) static int fail(struct reading *reading, int code, const char *field, const char *format, ...) {
+__attribute__((format(printf, 4, 5))) static int fail(struct reading *reading, int code, const char *field, const char *format,
+                                                      ...) {
   int used;
   if (reading->list) {
     used = snprintf(reading->why, reading->why_size, "%s[%u].%s ", reading->list, reading->position, field);
@@ -36,7 +37,7 @@ __attribute__((format(printf, 4, 5))) static int fail(struct reading *reading, i
   return code;
 }
 
-/* Values -------------------------------------------------------------------------------------------------------------------- */
+/* Values ------------------------------------------------------------------------------------------------------------------ */
 
 static int copy_text(struct reading *reading, const char *data, size_t size, struct eddy_str *target) {
   char *copy = eddy_event_room_copy(reading->room, data, size);
@@ -52,7 +53,8 @@ static int read_text(struct reading *reading, const struct eddy_field *field, co
   return copy_text(reading, json_string_value(json), size, target);
 }
 
-static int read_whole(struct reading *reading, const struct eddy_field *field, const json_t *json, const char *what, int64_t *value) {
+static int read_whole(struct reading *reading, const struct eddy_field *field, const json_t *json, const char *what,
+                      int64_t *value) {
   if (json_is_real(json)) return fail(reading, EDDY_EVENT_E_NUMBER, field->name, "must be a whole number%s", what);
   if (!json_is_integer(json)) return fail(reading, EDDY_EVENT_E_JSON, field->name, "must be a whole number%s", what);
   *value = json_integer_value(json);
@@ -87,7 +89,8 @@ static int read_quantity(struct reading *reading, const struct eddy_field *field
   return 0;
 }
 
-static int read_type(struct reading *reading, const struct eddy_field *field, const json_t *json, enum eddy_event_type *target) {
+static int read_type(struct reading *reading, const struct eddy_field *field, const json_t *json,
+                     enum eddy_event_type *target) {
   struct eddy_str name = {json_string_value(json), (uint32_t)json_string_length(json)};
   if (!json_is_string(json)) return fail(reading, EDDY_EVENT_E_JSON, field->name, "must be a string");
   int type = eddy_event_type_alias(name);
@@ -99,11 +102,16 @@ static int read_type(struct reading *reading, const struct eddy_field *field, co
 static int read_simple(struct reading *reading, const struct eddy_field *field, const json_t *json, uint8_t *target) {
   void *at = target + field->offset;
   switch (field->kind) {
-    case EDDY_FIELD_TEXT: return read_text(reading, field, json, at);
-    case EDDY_FIELD_TYPE: return read_type(reading, field, json, at);
-    case EDDY_FIELD_TIME: return read_time(reading, field, json, at);
-    case EDDY_FIELD_MONEY: return read_money(reading, field, json, target);
-    case EDDY_FIELD_QUANTITY: return read_quantity(reading, field, json, at);
+    case EDDY_FIELD_TEXT:
+      return read_text(reading, field, json, at);
+    case EDDY_FIELD_TYPE:
+      return read_type(reading, field, json, at);
+    case EDDY_FIELD_TIME:
+      return read_time(reading, field, json, at);
+    case EDDY_FIELD_MONEY:
+      return read_money(reading, field, json, target);
+    case EDDY_FIELD_QUANTITY:
+      return read_quantity(reading, field, json, at);
     case EDDY_FIELD_DEGREES:
       if (!json_is_number(json)) return fail(reading, EDDY_EVENT_E_JSON, field->name, "must be a number");
       *(double *)at = json_number_value(json);
@@ -115,12 +123,13 @@ static int read_simple(struct reading *reading, const struct eddy_field *field, 
     case EDDY_FIELD_ITEMS:
     case EDDY_FIELD_PROPERTIES:
     case EDDY_FIELD_EVENT:
-    case EDDY_FIELD_ITEM: break;
+    case EDDY_FIELD_ITEM:
+      break;
   }
   return fail(reading, EDDY_EVENT_E_JSON, field->name, "cannot stand here");
 }
 
-/* Lists --------------------------------------------------------------------------------------------------------------------- */
+/* Lists ------------------------------------------------------------------------------------------------------------------- */
 
 static int read_item(struct reading *reading, const json_t *json, struct eddy_item *item) {
   *item = eddy_item_empty;
@@ -179,7 +188,7 @@ static int read_properties(struct reading *reading, json_t *json, struct eddy_ev
   return 0;
 }
 
-/* The event ----------------------------------------------------------------------------------------------------------------- */
+/* The event --------------------------------------------------------------------------------------------------------------- */
 
 /* Segment's names for fields of the envelope. */
 static const char *segment_name(const char *name) {

@@ -9,9 +9,13 @@ struct block_header {
   uint8_t *older;
 };
 
-static size_t align_up(size_t size) { return (size + (ALIGN - 1)) & ~(size_t)(ALIGN - 1); }
+static size_t align_up(size_t size) {
+  return (size + (ALIGN - 1)) & ~(size_t)(ALIGN - 1);
+}
 
-void eddy_event_room_init(struct eddy_event_room *room) { *room = (struct eddy_event_room){.max = ROOM_MAX}; }
+void eddy_event_room_init(struct eddy_event_room *room) {
+  *room = (struct eddy_event_room){.max = ROOM_MAX};
+}
 
 static void free_chain(uint8_t *block) {
   while (block) {

@@ -21,7 +21,8 @@ void eddy_event_room_fini(struct eddy_event_room *room);
 void eddy_event_room_clear(struct eddy_event_room *room);
 /* Memory aligned to 8; NULL beyond the limit or if malloc fails. */
 void *eddy_event_room_take(struct eddy_event_room *room, size_t size);
-/* Makes `old` (the result of a take or grow, or NULL) larger, in place if it was the last one; else copies. NULL beyond the limit. */
+/* Makes `old` (the result of a take or grow, or NULL) larger, in place if it was the last one; else copies. NULL beyond the
+ * limit. */
 void *eddy_event_room_grow(struct eddy_event_room *room, void *old, size_t old_size, size_t new_size);
 /* A copy of bytes with a terminator behind them; NULL beyond the limit. */
 char *eddy_event_room_copy(struct eddy_event_room *room, const void *bytes, size_t size);

@@ -44,7 +44,8 @@ static bool grow(struct eddy_schema_cache *cache) {
   return true;
 }
 
-const struct eddy_schema_entry *eddy_schema_cache_add(struct eddy_schema_cache *cache, uint64_t key, const char *text, size_t size) {
+const struct eddy_schema_entry *eddy_schema_cache_add(struct eddy_schema_cache *cache, uint64_t key, const char *text,
+                                                      size_t size) {
   if (cache->count == ENTRIES_MAX) return NULL;
   if (cache->count * 2 >= cache->capacity && !grow(cache)) return NULL;
   char why[256] = "";

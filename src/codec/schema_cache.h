@@ -23,6 +23,7 @@ void eddy_schema_cache_fini(struct eddy_schema_cache *cache);
 const struct eddy_schema_entry *eddy_schema_cache_find(const struct eddy_schema_cache *cache, uint64_t key);
 /* Makes the plan for a schema text and keeps it under `key`, which must not be there yet. NULL if memory is short or the cache
  * is full. */
-const struct eddy_schema_entry *eddy_schema_cache_add(struct eddy_schema_cache *cache, uint64_t key, const char *text, size_t size);
+const struct eddy_schema_entry *eddy_schema_cache_add(struct eddy_schema_cache *cache, uint64_t key, const char *text,
+                                                      size_t size);
 
 #endif

@@ -36,7 +36,7 @@ struct eddy_schema_folder {
   int64_t changed_at; /* stamp of the folder when it was read, ns; -1 = not to be trusted */
 };
 
-/* Files --------------------------------------------------------------------------------------------------------------------- */
+/* Files ------------------------------------------------------------------------------------------------------------------- */
 
 static void free_files(struct schema_files *files) {
   for (size_t i = 0; i < files->count; i++) free(files->at[i].text);
@@ -146,9 +146,11 @@ static bool read_files(const char *path, struct schema_files *files, bool strict
   return good;
 }
 
-/* Reading again ------------------------------------------------------------------------------------------------------------- */
+/* Reading again ----------------------------------------------------------------------------------------------------------- */
 
-static int64_t nanoseconds(struct timespec time) { return (int64_t)time.tv_sec * NS_PER_SECOND + time.tv_nsec; }
+static int64_t nanoseconds(struct timespec time) {
+  return (int64_t)time.tv_sec * NS_PER_SECOND + time.tv_nsec;
+}
 
 static int64_t clock_ns(clockid_t clock) {
   struct timespec now = {0, 0};
@@ -182,7 +184,7 @@ static void refresh(struct eddy_schema_folder *folder) {
   if (changed || clock_ns(CLOCK_MONOTONIC) - folder->read_at >= NS_PER_SECOND) read_again(folder, false, why, sizeof why);
 }
 
-/* The source ---------------------------------------------------------------------------------------------------------------- */
+/* The source -------------------------------------------------------------------------------------------------------------- */
 
 static const char *give(const struct schema_file *file, size_t *size) {
   if (!file) return NULL;

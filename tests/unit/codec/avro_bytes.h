@@ -14,7 +14,8 @@
 #include "codec/decode_plan.h"
 
 #define EVENT_TIME INT64_C(1700000000000)
-#define TYPE_FIELD "{\"name\":\"type\",\"type\":{\"type\":\"enum\",\"name\":\"EventType\",\"symbols\":[\"page_viewed\",\"zz\"]}}"
+#define TYPE_FIELD \
+  "{\"name\":\"type\",\"type\":{\"type\":\"enum\",\"name\":\"EventType\",\"symbols\":[\"page_viewed\",\"zz\"]}}"
 #define REQUIRED_FIELDS TYPE_FIELD ",{\"name\":\"user_id\",\"type\":\"string\"},{\"name\":\"event_time\",\"type\":\"long\"}"
 /* A writer's schema: the required fields, then `more` (which begins with a comma, or is empty). */
 #define WRITER(more) "{\"type\":\"record\",\"name\":\"Event\",\"fields\":[" REQUIRED_FIELDS more "]}"
@@ -30,7 +31,9 @@ static inline void put_raw(struct body *body, const void *bytes, size_t size) {
   body->size += size;
 }
 
-static inline void put_byte(struct body *body, unsigned byte) { put_raw(body, &(uint8_t){(uint8_t)byte}, 1); }
+static inline void put_byte(struct body *body, unsigned byte) {
+  put_raw(body, &(uint8_t){(uint8_t)byte}, 1);
+}
 
 static inline void put_long(struct body *body, int64_t value) {
   uint64_t bits = (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0);

@@ -1,5 +1,5 @@
-/* Parsing schemas: names, references, limits; and that the tables, the struct and event.avsc speak of the same fields. Canonical
- * forms are compared with fastavro's in test_decode_vectors.c. */
+/* Parsing schemas: names, references, limits; and that the tables, the struct and event.avsc speak of the same fields.
+ * Canonical forms are compared with fastavro's in test_decode_vectors.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,7 +43,9 @@ static void refuses_what_is_no_schema(void **state) {
   refuse("{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"9\",\"fields\":[]}", "not a namespace");
   refuse("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\"}]}", "needs a type");
   refuse("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a.b\",\"type\":\"int\"}]}", "needs a name");
-  refuse("{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":\"int\"},{\"name\":\"a\",\"type\":\"int\"}]}", "two fields");
+  refuse(
+      "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":\"int\"},{\"name\":\"a\",\"type\":\"int\"}]}",
+      "two fields");
   refuse("{\"type\":\"enum\",\"name\":\"E\"}", "needs symbols");
   refuse("{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"A\"]}", "twice");
   refuse("{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"a-b\"]}", "must be names");
@@ -91,9 +93,12 @@ static void names_and_references(void **state) {
   (void)state;
   struct eddy_avro_schema *schema = parse(
       "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"a.b\",\"aliases\":[\"Old\",\"c.Older\"],\"fields\":["
-      "{\"name\":\"f\",\"type\":{\"type\":\"fixed\",\"name\":\"F\",\"size\":3}},{\"name\":\"g\",\"type\":\"F\",\"aliases\":[\"h\"]},"
-      "{\"name\":\"self\",\"type\":[\"null\",\"a.b.R\"]},{\"name\":\"n\",\"type\":{\"type\":\"enum\",\"name\":\"x.N\",\"symbols\":[\"A\"]}},"
-      "{\"name\":\"top\",\"type\":{\"type\":\"record\",\"name\":\"T\",\"namespace\":\"\",\"fields\":[{\"name\":\"z\",\"type\":\"a.b.F\"}]}}]}");
+      "{\"name\":\"f\",\"type\":{\"type\":\"fixed\",\"name\":\"F\",\"size\":3}},{\"name\":\"g\",\"type\":\"F\",\"aliases\":["
+      "\"h\"]},"
+      "{\"name\":\"self\",\"type\":[\"null\",\"a.b.R\"]},{\"name\":\"n\",\"type\":{\"type\":\"enum\",\"name\":\"x.N\","
+      "\"symbols\":[\"A\"]}},"
+      "{\"name\":\"top\",\"type\":{\"type\":\"record\",\"name\":\"T\",\"namespace\":\"\",\"fields\":[{\"name\":\"z\",\"type\":"
+      "\"a.b.F\"}]}}]}");
   const struct eddy_avro_node *root = schema->root;
   assert_string_equal(root->name, "a.b.R");
   assert_string_equal(root->aliases.at[0], "a.b.Old");
@@ -107,9 +112,11 @@ static void names_and_references(void **state) {
   assert_true(root->min_size == 3 + 3 + 1 + 1 + 3);
   assert_string_equal(eddy_avro_short_name(root->name), "R");
   eddy_avro_schema_free(schema);
-  refuse("{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"a\",\"fields\":[{\"name\":\"x\",\"type\":{\"type\":\"record\",\"name\":\"S\","
-         "\"namespace\":\"b\",\"fields\":[{\"name\":\"y\",\"type\":\"R\"}]}}]}",
-         "no type \"b.R\"");
+  refuse(
+      "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"a\",\"fields\":[{\"name\":\"x\",\"type\":{\"type\":\"record\","
+      "\"name\":\"S\","
+      "\"namespace\":\"b\",\"fields\":[{\"name\":\"y\",\"type\":\"R\"}]}}]}",
+      "no type \"b.R\"");
 }
 
 static void fingerprint(const char *text, uint64_t want) {
@@ -152,7 +159,8 @@ static void tables_and_schema_agree(void **state) {
     assert_string_equal(type->symbols.at[i], eddy_event_type_name((enum eddy_event_type)i));
   }
   for (uint32_t i = 0; i < schema->root->count; i++) {
-    if (strcmp(schema->root->fields[i].name, "items") == 0) same_fields(&eddy_item_fields, schema->root->fields[i].type->children[0]);
+    if (strcmp(schema->root->fields[i].name, "items") == 0)
+      same_fields(&eddy_item_fields, schema->root->fields[i].type->children[0]);
   }
   eddy_avro_schema_free(schema);
 }
@@ -166,9 +174,12 @@ static void aliases_are_sorted(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(refuses_what_is_no_schema), cmocka_unit_test(limits),
-      cmocka_unit_test(names_and_references),      cmocka_unit_test(fingerprints_of_the_specification),
-      cmocka_unit_test(quoted_sizes),              cmocka_unit_test(tables_and_schema_agree),
+      cmocka_unit_test(refuses_what_is_no_schema),
+      cmocka_unit_test(limits),
+      cmocka_unit_test(names_and_references),
+      cmocka_unit_test(fingerprints_of_the_specification),
+      cmocka_unit_test(quoted_sizes),
+      cmocka_unit_test(tables_and_schema_agree),
       cmocka_unit_test(aliases_are_sorted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -258,8 +258,8 @@ static void own_files(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(blocks),         cmocka_unit_test(deflated),       cmocka_unit_test(steps_over_bad_records),
-      cmocka_unit_test(broken_files),   cmocka_unit_test(broken_headers), cmocka_unit_test(own_files),
+      cmocka_unit_test(blocks),       cmocka_unit_test(deflated),       cmocka_unit_test(steps_over_bad_records),
+      cmocka_unit_test(broken_files), cmocka_unit_test(broken_headers), cmocka_unit_test(own_files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

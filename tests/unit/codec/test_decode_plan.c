@@ -4,8 +4,9 @@
 
 #include "codec/event_fields.h"
 
-#define ITEMS ",{\"name\":\"items\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Item\",\"fields\":[" \
-              "{\"name\":\"product_id\",\"type\":\"string\"},{\"name\":\"quantity\",\"type\":\"int\"}]}}}"
+#define ITEMS                                                                                                       \
+  ",{\"name\":\"items\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Item\",\"fields\":[" \
+  "{\"name\":\"product_id\",\"type\":\"string\"},{\"name\":\"quantity\",\"type\":\"int\"}]}}}"
 #define PROPERTIES ",{\"name\":\"properties\",\"type\":{\"type\":\"map\",\"values\":\"string\"}}"
 
 static void expect_error(const char *writer, const struct body *body, int error) {
@@ -69,7 +70,8 @@ static void counts_of_nothing(void **state) {
       WRITER(",{\"name\":\"x\",\"type\":{\"type\":\"array\",\"items\":\"null\"}}"),
       WRITER(",{\"name\":\"x\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"fixed\",\"name\":\"F\",\"size\":0}}}"),
       WRITER(",{\"name\":\"x\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"R\",\"fields\":["
-             "{\"name\":\"a\",\"type\":\"null\"},{\"name\":\"b\",\"type\":{\"type\":\"record\",\"name\":\"S\",\"fields\":[]}}]}}}"),
+             "{\"name\":\"a\",\"type\":\"null\"},{\"name\":\"b\",\"type\":{\"type\":\"record\",\"name\":\"S\",\"fields\":[]}}]}"
+             "}}"),
   };
   for (size_t i = 0; i < sizeof nothings / sizeof nothings[0]; i++) {
     struct reading reading;
@@ -124,7 +126,9 @@ static void a_full_room_is_nobodys_fault(void **state) {
   reading_fini(&reading);
 }
 
-#define NODE ",{\"name\":\"x\",\"type\":{\"type\":\"record\",\"name\":\"Node\",\"fields\":[{\"name\":\"next\",\"type\":[\"null\",\"Node\"]}]}}"
+#define NODE                                                                                                            \
+  ",{\"name\":\"x\",\"type\":{\"type\":\"record\",\"name\":\"Node\",\"fields\":[{\"name\":\"next\",\"type\":[\"null\"," \
+  "\"Node\"]}]}}"
 
 /* Skipped values may be recursive; the stack for them is bounded. */
 static void nesting(void **state) {
@@ -141,8 +145,9 @@ static void nesting(void **state) {
   }
   struct body endless; /* no finite value has this type */
   put_required(&endless);
-  expect_error(WRITER(",{\"name\":\"x\",\"type\":{\"type\":\"record\",\"name\":\"N\",\"fields\":[{\"name\":\"n\",\"type\":\"N\"}]}}"), &endless,
-               EDDY_EVENT_E_MALFORMED);
+  expect_error(
+      WRITER(",{\"name\":\"x\",\"type\":{\"type\":\"record\",\"name\":\"N\",\"fields\":[{\"name\":\"n\",\"type\":\"N\"}]}}"),
+      &endless, EDDY_EVENT_E_MALFORMED);
 }
 
 static void lengths(void **state) {
@@ -150,8 +155,10 @@ static void lengths(void **state) {
   static const struct {
     int64_t length;
     int error;
-  } cases[] = {{-1, EDDY_EVENT_E_MALFORMED},        {INT64_MIN, EDDY_EVENT_E_MALFORMED},
-               {INT64_MAX, EDDY_EVENT_E_TRUNCATED}, {UINT32_MAX, EDDY_EVENT_E_TRUNCATED},
+  } cases[] = {{-1, EDDY_EVENT_E_MALFORMED},
+               {INT64_MIN, EDDY_EVENT_E_MALFORMED},
+               {INT64_MAX, EDDY_EVENT_E_TRUNCATED},
+               {UINT32_MAX, EDDY_EVENT_E_TRUNCATED},
                {4, EDDY_EVENT_E_TRUNCATED}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     struct body body;
@@ -185,8 +192,10 @@ static void varints(void **state) {
   assert_true(event.value == INT64_MIN && event.has_value);
   assert_int_equal(read_number(VALUE("\"long\""), "\xFE\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", 10, &event), 0);
   assert_true(event.value == INT64_MAX);
-  assert_int_equal(read_number(VALUE("\"long\""), "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x02", 10, &event), EDDY_EVENT_E_MALFORMED);
-  assert_int_equal(read_number(VALUE("\"long\""), "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 11, &event), EDDY_EVENT_E_MALFORMED);
+  assert_int_equal(read_number(VALUE("\"long\""), "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x02", 10, &event),
+                   EDDY_EVENT_E_MALFORMED);
+  assert_int_equal(read_number(VALUE("\"long\""), "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 11, &event),
+                   EDDY_EVENT_E_MALFORMED);
   assert_int_equal(read_number(VALUE("\"long\""), "\x82\x00", 2, &event), 0); /* more bytes than needed */
   assert_true(event.value == 1);
   assert_int_equal(read_number(VALUE("[\"null\",\"long\"]"), "\x82\x00\x06", 3, &event), 0);
@@ -198,7 +207,8 @@ static void varints(void **state) {
   assert_int_equal(read_number(VALUE("\"int\""), "\xFE\xFF\xFF\xFF\x0F", 5, &event), 0);
   assert_true(event.value == INT32_MAX);
   assert_int_equal(read_number(VALUE("\"int\""), "\x80\x80\x80\x80\x10", 5, &event), EDDY_EVENT_E_MALFORMED); /* 2^31 */
-  assert_int_equal(read_number(WRITER(",{\"name\":\"machine_open\",\"type\":\"boolean\"}"), "\x02", 1, &event), EDDY_EVENT_E_MALFORMED);
+  assert_int_equal(read_number(WRITER(",{\"name\":\"machine_open\",\"type\":\"boolean\"}"), "\x02", 1, &event),
+                   EDDY_EVENT_E_MALFORMED);
 }
 
 /* Every length of varint, fast path and slow, against a value known beforehand. */
@@ -315,9 +325,9 @@ static void skips_a_record(void **state) {
 
 static void says_what_does_not_fit(void **state) {
   (void)state;
-  static const char *const writer =
-      WRITER(",{\"name\":\"items\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Item\",\"fields\":["
-             "{\"name\":\"product_id\",\"type\":\"string\"},{\"name\":\"price\",\"type\":\"string\"}]}}}");
+  static const char *const writer = WRITER(
+      ",{\"name\":\"items\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Item\",\"fields\":["
+      "{\"name\":\"product_id\",\"type\":\"string\"},{\"name\":\"price\",\"type\":\"string\"}]}}}");
   char why[256] = "";
   struct eddy_avro_schema *schema = eddy_avro_schema_parse(writer, strlen(writer), why, sizeof why);
   assert_non_null(schema);

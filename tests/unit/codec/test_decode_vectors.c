@@ -49,13 +49,15 @@ static struct eddy_avro_schema *parse(const json_t *json) {
   return schema;
 }
 
-/* Comparing ----------------------------------------------------------------------------------------------------------------- */
+/* Comparing --------------------------------------------------------------------------------------------------------------- */
 
 static const char *current;
 
 static void compare_fields(const struct eddy_field_list *list, const void *record, json_t *expect);
 
-static void wrong(const char *field) { fail_msg("vector \"%s\": %s is wrong", current, field); }
+static void wrong(const char *field) {
+  fail_msg("vector \"%s\": %s is wrong", current, field);
+}
 
 static void compare_text(const char *field, const struct eddy_str *text, const json_t *expect) {
   if (!expect) {
@@ -86,7 +88,9 @@ static void compare_properties(const struct eddy_event *event, json_t *expect) {
 static void compare_field(const struct eddy_field *field, const uint8_t *record, json_t *expect) {
   const void *at = record + field->offset;
   switch (field->kind) {
-    case EDDY_FIELD_TEXT: compare_text(field->name, at, expect); break;
+    case EDDY_FIELD_TEXT:
+      compare_text(field->name, at, expect);
+      break;
     case EDDY_FIELD_TYPE:
       assert_string_equal(eddy_event_type_name(*(const enum eddy_event_type *)at), json_string_value(expect));
       break;
@@ -106,10 +110,16 @@ static void compare_field(const struct eddy_field *field, const uint8_t *record,
     case EDDY_FIELD_TRISTATE:
       if (*(const int8_t *)at != (expect ? json_is_true(expect) : -1)) wrong(field->name);
       break;
-    case EDDY_FIELD_ITEMS: compare_items((const struct eddy_event *)(const void *)record, expect); break;
-    case EDDY_FIELD_PROPERTIES: compare_properties((const struct eddy_event *)(const void *)record, expect); break;
+    case EDDY_FIELD_ITEMS:
+      compare_items((const struct eddy_event *)(const void *)record, expect);
+      break;
+    case EDDY_FIELD_PROPERTIES:
+      compare_properties((const struct eddy_event *)(const void *)record, expect);
+      break;
     case EDDY_FIELD_EVENT:
-    case EDDY_FIELD_ITEM: fail(); break;
+    case EDDY_FIELD_ITEM:
+      fail();
+      break;
   }
 }
 
@@ -119,7 +129,7 @@ static void compare_fields(const struct eddy_field_list *list, const void *recor
   }
 }
 
-/* Running ------------------------------------------------------------------------------------------------------------------- */
+/* Running ----------------------------------------------------------------------------------------------------------------- */
 
 static void check_run(const struct eddy_decode_plan *plan, const json_t *vector) {
   static uint8_t bytes[1 << 16];

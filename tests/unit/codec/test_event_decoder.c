@@ -53,8 +53,11 @@ static int teardown(void **state) {
 }
 
 static int decode(struct fixture *fixture, const char *key, const void *value, size_t size) {
-  struct eddy_raw_record record = {.key = (const uint8_t *)key, .value = value, .key_size = key ? strlen(key) : 0,
-                                   .value_size = size, .record_time = EDDY_TIME_NONE};
+  struct eddy_raw_record record = {.key = (const uint8_t *)key,
+                                   .value = value,
+                                   .key_size = key ? strlen(key) : 0,
+                                   .value_size = size,
+                                   .record_time = EDDY_TIME_NONE};
   return eddy_event_decoder_run(fixture->decoder, &record, &fixture->room, &fixture->event, &fixture->clamped);
 }
 
@@ -167,7 +170,10 @@ static int decode_stamped(struct fixture *fixture, int64_t event_time, int64_t r
     size += snprintf(text + size, sizeof text - (size_t)size, ",\"received_at\":%lld", (long long)received_at);
   }
   text[size++] = '}';
-  struct eddy_raw_record record = {.key = (const uint8_t *)"u1", .key_size = 2, .value = (uint8_t *)text, .value_size = (size_t)size,
+  struct eddy_raw_record record = {.key = (const uint8_t *)"u1",
+                                   .key_size = 2,
+                                   .value = (uint8_t *)text,
+                                   .value_size = (size_t)size,
                                    .record_time = append_time == EDDY_TIME_NONE ? NOW : append_time,
                                    .log_append = append_time != EDDY_TIME_NONE};
   return eddy_event_decoder_run(fixture->decoder, &record, &fixture->room, &fixture->event, &fixture->clamped);

@@ -49,11 +49,12 @@ static void assert_text(struct eddy_str text, const char *want) {
 
 static void reads_a_flat_record(void **state) {
   (void)state;
-  struct eddy_event event =
-      read("{\"type\":\"order_completed\"," HEAD ",\"received_at\":\"2023-11-14T23:13:20.5+01:00\",\"order_id\":\"o\\u00e9\",\"value\":9998,"
-           "\"currency\":\"EUR\",\"latitude\":52,\"longitude\":-0.5,\"machine_open\":true,\"bot_suspected\":false,\"channel\":null,"
-           "\"items\":[{\"product_id\":\"p1\",\"price\":4999,\"quantity\":2,\"name\":\"Shoe\"},{\"product_id\":\"p2\"}],"
-           "\"properties\":{\"a\":\"b\",\"c\":\"\"},\"something_else\":[1,{\"x\":2}]}");
+  struct eddy_event event = read(
+      "{\"type\":\"order_completed\"," HEAD
+      ",\"received_at\":\"2023-11-14T23:13:20.5+01:00\",\"order_id\":\"o\\u00e9\",\"value\":9998,"
+      "\"currency\":\"EUR\",\"latitude\":52,\"longitude\":-0.5,\"machine_open\":true,\"bot_suspected\":false,\"channel\":null,"
+      "\"items\":[{\"product_id\":\"p1\",\"price\":4999,\"quantity\":2,\"name\":\"Shoe\"},{\"product_id\":\"p2\"}],"
+      "\"properties\":{\"a\":\"b\",\"c\":\"\"},\"something_else\":[1,{\"x\":2}]}");
   assert_int_equal(event.type, EDDY_ORDER_COMPLETED);
   assert_text(event.user_id, "u1");
   assert_true(event.event_time == INT64_C(1700000000000));
@@ -112,8 +113,9 @@ static void knows_the_names_of_others(void **state) {
 
 static void reads_segments_envelope(void **state) {
   (void)state;
-  struct eddy_event event = read("{\"type\":\"track\",\"event\":\"Product Added\",\"userId\":\"u7\",\"messageId\":\"m1\","
-                                 "\"timestamp\":\"2023-11-14T22:13:20Z\"}");
+  struct eddy_event event = read(
+      "{\"type\":\"track\",\"event\":\"Product Added\",\"userId\":\"u7\",\"messageId\":\"m1\","
+      "\"timestamp\":\"2023-11-14T22:13:20Z\"}");
   assert_int_equal(event.type, EDDY_PRODUCT_ADDED);
   assert_text(event.user_id, "u7");
   assert_text(event.event_id, "m1");
@@ -143,7 +145,8 @@ static void refuses_and_names_the_field(void **state) {
   refuse(TYPED ",\"value\":19.99}", EDDY_EVENT_E_NUMBER, "minor units");
   refuse(TYPED ",\"items\":{}}", EDDY_EVENT_E_JSON, "items");
   refuse(TYPED ",\"items\":[{\"product_id\":\"a\"},3]}", EDDY_EVENT_E_JSON, "items[1]");
-  refuse(TYPED ",\"items\":[{\"product_id\":\"a\"},{\"product_id\":\"a\",\"price\":1.5}]}", EDDY_EVENT_E_NUMBER, "items[1].price");
+  refuse(TYPED ",\"items\":[{\"product_id\":\"a\"},{\"product_id\":\"a\",\"price\":1.5}]}", EDDY_EVENT_E_NUMBER,
+         "items[1].price");
   refuse(TYPED ",\"items\":[{\"product_id\":\"a\",\"quantity\":-1}]}", EDDY_EVENT_E_NUMBER, "items[0].quantity");
   refuse(TYPED ",\"items\":[{\"name\":\"a\"}]}", EDDY_EVENT_E_FIELD, "items[0].product_id");
   refuse(TYPED ",\"properties\":[]}", EDDY_EVENT_E_JSON, "properties");
@@ -204,9 +207,9 @@ static void a_full_room_is_nobodys_fault(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(reads_a_flat_record),       cmocka_unit_test(leaves_out_what_is_absent),
-      cmocka_unit_test(knows_the_names_of_others), cmocka_unit_test(reads_segments_envelope),
-      cmocka_unit_test(refuses_and_names_the_field), cmocka_unit_test(limits),
+      cmocka_unit_test(reads_a_flat_record),          cmocka_unit_test(leaves_out_what_is_absent),
+      cmocka_unit_test(knows_the_names_of_others),    cmocka_unit_test(reads_segments_envelope),
+      cmocka_unit_test(refuses_and_names_the_field),  cmocka_unit_test(limits),
       cmocka_unit_test(a_full_room_is_nobodys_fault),
   };
   return cmocka_run_group_tests(tests, setup, teardown);

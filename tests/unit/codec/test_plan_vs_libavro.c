@@ -32,9 +32,11 @@ static uint64_t next(void) { /* SplitMix64 */
   x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
   return x ^ x >> 31;
 }
-static size_t below(size_t n) { return (size_t)(next() % n); }
+static size_t below(size_t n) {
+  return (size_t)(next() % n);
+}
 
-/* Schemas ------------------------------------------------------------------------------------------------------------------- */
+/* Schemas ----------------------------------------------------------------------------------------------------------------- */
 
 /* The text with every `from` replaced by `to`. */
 static char *replaced(const char *text, const char *from, const char *to) {
@@ -67,13 +69,20 @@ static void pair_fini(struct pair *pair) {
   avro_schema_decref(pair->schema);
 }
 
-/* Random values ------------------------------------------------------------------------------------------------------------- */
+/* Random values ----------------------------------------------------------------------------------------------------------- */
 
 static void fill(avro_value_t *value);
 
 static void fill_text(avro_value_t *value) {
-  static const char *const texts[] = {"", "a", "u-123", "gr\xC3\xBC\xC3\x9F" "e", "\xE6\x97\xA5\xE6\x9C\xAC", "exactly8",
-                                      "nine chars, and then some", "https://shop.example/p/1?utm=x"};
+  static const char *const texts[] = {"",
+                                      "a",
+                                      "u-123",
+                                      "gr\xC3\xBC\xC3\x9F"
+                                      "e",
+                                      "\xE6\x97\xA5\xE6\x9C\xAC",
+                                      "exactly8",
+                                      "nine chars, and then some",
+                                      "https://shop.example/p/1?utm=x"};
   assert_int_equal(avro_value_set_string(value, texts[below(sizeof texts / sizeof texts[0])]), 0);
 }
 
@@ -134,7 +143,7 @@ static void fill(avro_value_t *value) {
   fill_number(value, type);
 }
 
-/* Comparing ----------------------------------------------------------------------------------------------------------------- */
+/* Comparing --------------------------------------------------------------------------------------------------------------- */
 
 static bool agree_record(const struct eddy_field_list *list, const void *record, avro_value_t *value);
 
@@ -202,17 +211,29 @@ static bool agree_present(const struct eddy_field *field, const uint8_t *record,
   const void *at = record + field->offset;
   int number = 0;
   switch (field->kind) {
-    case EDDY_FIELD_TEXT: return agree_text(at, value);
-    case EDDY_FIELD_TYPE: avro_value_get_enum(value, &number); return (int)*(const enum eddy_event_type *)at == number;
-    case EDDY_FIELD_TIME: return *(const int64_t *)at == whole_of(value);
-    case EDDY_FIELD_MONEY: return *(const bool *)(record + field->companion) && *(const int64_t *)at == whole_of(value);
-    case EDDY_FIELD_QUANTITY: return *(const int32_t *)at == whole_of(value);
-    case EDDY_FIELD_DEGREES: return *(const double *)at == number_of(value);
-    case EDDY_FIELD_TRISTATE: avro_value_get_boolean(value, &number); return *(const int8_t *)at == number;
-    case EDDY_FIELD_ITEMS: return agree_items((const struct eddy_event *)(const void *)record, value);
-    case EDDY_FIELD_PROPERTIES: return agree_properties((const struct eddy_event *)(const void *)record, value);
+    case EDDY_FIELD_TEXT:
+      return agree_text(at, value);
+    case EDDY_FIELD_TYPE:
+      avro_value_get_enum(value, &number);
+      return (int)*(const enum eddy_event_type *)at == number;
+    case EDDY_FIELD_TIME:
+      return *(const int64_t *)at == whole_of(value);
+    case EDDY_FIELD_MONEY:
+      return *(const bool *)(record + field->companion) && *(const int64_t *)at == whole_of(value);
+    case EDDY_FIELD_QUANTITY:
+      return *(const int32_t *)at == whole_of(value);
+    case EDDY_FIELD_DEGREES:
+      return *(const double *)at == number_of(value);
+    case EDDY_FIELD_TRISTATE:
+      avro_value_get_boolean(value, &number);
+      return *(const int8_t *)at == number;
+    case EDDY_FIELD_ITEMS:
+      return agree_items((const struct eddy_event *)(const void *)record, value);
+    case EDDY_FIELD_PROPERTIES:
+      return agree_properties((const struct eddy_event *)(const void *)record, value);
     case EDDY_FIELD_EVENT:
-    case EDDY_FIELD_ITEM: break;
+    case EDDY_FIELD_ITEM:
+      break;
   }
   return false;
 }
@@ -242,7 +263,7 @@ static bool agree_record(const struct eddy_field_list *list, const void *record,
   return true;
 }
 
-/* Running ------------------------------------------------------------------------------------------------------------------- */
+/* Running ----------------------------------------------------------------------------------------------------------------- */
 
 /* 0 if the plan refuses, 1 if both agree, -1 if they do not. */
 static int judge(const struct pair *pair, const uint8_t *bytes, size_t size, struct eddy_event_room *room) {
@@ -263,10 +284,17 @@ static size_t mutate(const uint8_t *bytes, size_t size, uint8_t *copy) {
   for (size_t i = 1 + below(3); i > 0 && size > 1; i--) {
     size_t at = below(size);
     switch (below(4)) {
-      case 0: copy[at] = (uint8_t)next(); break;
-      case 1: copy[at] ^= (uint8_t)(1u << below(8)); break;
-      case 2: memmove(copy + at, copy + at + 1, --size - at); break;
-      default: size = at + 1;
+      case 0:
+        copy[at] = (uint8_t)next();
+        break;
+      case 1:
+        copy[at] ^= (uint8_t)(1u << below(8));
+        break;
+      case 2:
+        memmove(copy + at, copy + at + 1, --size - at);
+        break;
+      default:
+        size = at + 1;
     }
   }
   return size;
