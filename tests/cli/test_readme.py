@@ -1,0 +1,65 @@
+"""What the README shows is run here: its commands, its configuration, its JSON."""
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+SOURCE = Path(os.environ["EDDY_SOURCE_DIR"])
+BIN = os.environ["EDDY_BIN"]
+README = (SOURCE / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+def commands():
+    return [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines() if line.startswith("./eddy")]
+
+
+def run(command, folder, timeout=120):
+    return subprocess.run(["bash", "-c", command.replace("./eddy", BIN)], cwd=folder, capture_output=True, text=True, timeout=timeout)
+
+
+def test_every_command_is_known_here():
+    assert commands() == ["./eddy demo", "./eddy test", "./eddy generate --users 500 --events 20000 -o events.jsonl",
+                          "./eddy replay events.jsonl > effects.jsonl", "./eddy validate -c eddy.yaml", "./eddy run -c eddy.yaml"]
+    # `./eddy test` runs this file; `./eddy run` is what tests/integration does all day.
+
+
+def test_demo_shows_first_results_soon(tmp_path):
+    result = run("./eddy demo --duration 12s", tmp_path)
+    assert result.returncode == 0, result.stderr
+    last = result.stdout[result.stdout.rindex("eddy demo "):]
+    assert re.search(r"events +[1-9]\d+", last), last
+    assert "cart_abandonment" in last and "segments  (model" in last, last
+
+
+def test_generate_and_replay(tmp_path):
+    for command in commands()[2:4]:
+        result = run(command, tmp_path)
+        assert result.returncode == 0, result.stderr
+    effects = [json.loads(line) for line in (tmp_path / "effects.jsonl").read_text().splitlines()]
+    kinds = {effect["type"] for effect in effects}
+    assert {"segment_change", "trigger"} <= kinds
+    shown = json.loads(blocks("json")[0])
+    trigger = next(effect for effect in effects if effect["type"] == "trigger")
+    assert set(shown) <= set(trigger) and set(shown["payload"]) == set(trigger["payload"])
+    assert set(shown["payload"]["items"][0]) <= set(trigger["payload"]["items"][0])
+    assert set(shown["reasons"][0]) <= set(trigger["reasons"][0])
+
+
+def test_the_configuration_is_valid(tmp_path):
+    (tmp_path / "eddy.yaml").write_text(blocks("yaml")[0])
+    result = run("./eddy validate -c eddy.yaml", tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_event_is_an_event(tmp_path):
+    event = re.search(r"echo 'ann:(.*?)'", README).group(1)
+    (tmp_path / "events.jsonl").write_text(event + "\n")
+    result = run("./eddy replay --until 2026-01-05T12:00:00Z events.jsonl", tmp_path)
+    assert result.returncode == 0, result.stderr
+    trigger = json.loads(result.stdout.splitlines()[0])
+    assert trigger["user_id"] == "ann" and trigger["payload"]["value"] == 4900
