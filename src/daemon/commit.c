@@ -60,20 +60,15 @@ static bool may_try(const struct eddy_worker *worker, int64_t started) {
 }
 
 int eddy_commit_open(struct eddy_worker *worker) {
-  bool said = false;
   int64_t started = eddy_clock_mono();
   while (may_try(worker, started)) {
     if (!worker->sink && make_sink(worker) != 0) return -1;
     enum eddy_txn_result result = eddy_kafka_sink_init(worker->sink, CALL_MS);
     if (result == EDDY_TXN_DONE) {
-      if (said) eddy_log(worker->logger, EDDY_LOG_INFO, "Kafka is back", "worker=%u", worker->index);
+      eddy_worker_say_back(worker);
       return 0;
     }
-    if (!said) {
-      eddy_log(worker->logger, EDDY_LOG_WARN, "waiting for Kafka", "worker=%u brokers=%s reason=\"%s\"", worker->index,
-               worker->config->kafka.brokers, eddy_kafka_sink_why(worker->sink));
-    }
-    said = true;
+    eddy_worker_say_away(worker, eddy_kafka_sink_why(worker->sink));
     if (result != EDDY_TXN_RETRY) renew_sink(worker);
     eddy_clock_sleep(RETRY_MIN_MS);
   }

@@ -154,16 +154,11 @@ static void produce_or_commit(struct eddy_worker *worker) {
   hold_back(worker);
 }
 
-static void say_back(struct eddy_worker *worker) {
-  worker->away = false;
-  eddy_log(worker->logger, EDDY_LOG_INFO, "Kafka is back", "worker=%u", worker->index);
-}
-
 bool eddy_ingest_poll(struct eddy_worker *worker) {
   worker->poll_number++;
   size_t count = eddy_kafka_source_poll(worker->source, worker->messages, EDDY_BATCH_MAX);
   if (count == 0) return false;
-  if (worker->away) say_back(worker);
+  eddy_worker_say_back(worker);
   struct run run;
   start_run(&run, NULL);
   int64_t now = eddy_clock_wall();
@@ -220,10 +215,7 @@ bool eddy_ingest_drain(struct eddy_worker *worker, size_t budget) {
 }
 
 void eddy_ingest_doubt(struct eddy_worker *worker, bool all) {
-  if (all && !worker->away) {
-    eddy_log(worker->logger, EDDY_LOG_WARN, "waiting for Kafka", "worker=%u brokers=%s", worker->index, worker->config->kafka.brokers);
-    worker->away = true;
-  }
+  if (all) eddy_worker_say_away(worker, "all brokers are down");
   for (int32_t i = 0; i < worker->partition_count; i++) {
     if (worker->partitions[i]) eddy_end_clock_doubt(&worker->partitions[i]->end);
   }

@@ -53,9 +53,7 @@ static int name_client(rd_kafka_conf_t *conf, const struct eddy_config *config, 
     case EDDY_KAFKA_PRODUCER:
       return set(conf, "transactional.id", why, size, "%s-%s-%u", app, instance, worker);
     case EDDY_KAFKA_READER:
-      /* librdkafka wants a group name for assign(), too; nobody ever joins it. */
-      return set(conf, "group.id", why, size, "%s-reader-%s-%u", app, instance, worker) |
-             set(conf, "enable.auto.commit", why, size, "false") | set(conf, "enable.auto.offset.store", why, size, "false") |
+      return set(conf, "enable.auto.commit", why, size, "false") | set(conf, "enable.auto.offset.store", why, size, "false") |
              set(conf, "isolation.level", why, size, "read_committed") | set(conf, "enable.partition.eof", why, size, "true") |
              set(conf, "auto.offset.reset", why, size, "earliest") | set(conf, "queued.min.messages", why, size, "100") |
              set(conf, "queued.max.messages.kbytes", why, size, "8192");

@@ -14,8 +14,8 @@ struct eddy_model_watch {
   struct eddy_model_watch_options options;
   rd_kafka_t *client;
   rd_kafka_queue_t *queue;
+  rd_kafka_topic_t *models, *deltas;
   int64_t model_position;
-  int64_t *delta_positions; /* by partition */
   bool ready;
   bool train;               /* partition 0 is ours */
   bool confirming;          /* waiting for the end of the model topic before the trainer starts */
@@ -40,19 +40,10 @@ static void on_error(rd_kafka_t *client, int error, const char *reason, void *op
            rd_kafka_err2name((rd_kafka_resp_err_t)error), reason);
 }
 
-static const char *model_topic(const struct eddy_model_watch *watch) { return watch->options.topics->names[EDDY_OUTPUT_MODEL]; }
-
-/* Reads on from the positions; deltas only while a trainer runs. */
-static void assign(struct eddy_model_watch *watch) {
-  const struct eddy_topics *topics = watch->options.topics;
-  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1 + topics->partitions);
-  rd_kafka_topic_partition_list_add(list, model_topic(watch), 0)->offset = watch->model_position;
-  for (int32_t p = 0; watch->trainer && p < topics->partitions; p++) {
-    rd_kafka_topic_partition_list_add(list, topics->names[EDDY_OUTPUT_MODEL_DELTA], p)->offset = watch->delta_positions[p];
-  }
-  rd_kafka_resp_err_t error = rd_kafka_assign(watch->client, list);
-  if (error) eddy_log(watch->options.logger, EDDY_LOG_WARN, "model topics cannot be read", "error=%s", rd_kafka_err2name(error));
-  rd_kafka_topic_partition_list_destroy(list);
+static void start(struct eddy_model_watch *watch, rd_kafka_topic_t *topic, int32_t partition, int64_t offset) {
+  if (rd_kafka_consume_start_queue(topic, partition, offset, watch->queue) == 0) return;
+  eddy_log(watch->options.logger, EDDY_LOG_WARN, "model topic cannot be read", "topic=%s partition=%d error=%s",
+           rd_kafka_topic_name(topic), partition, rd_kafka_err2name(rd_kafka_last_error()));
 }
 
 static int connect_reader(struct eddy_model_watch *watch, char *why, size_t why_size) {
@@ -66,10 +57,12 @@ static int connect_reader(struct eddy_model_watch *watch, char *why, size_t why_
     rd_kafka_conf_destroy(conf);
     return -1;
   }
-  rd_kafka_poll_set_consumer(watch->client);
-  watch->queue = rd_kafka_queue_get_consumer(watch->client);
+  watch->queue = rd_kafka_queue_new(watch->client);
   const uint64_t one = 1;
   rd_kafka_queue_io_event_enable(watch->queue, watch->options.wake_fd, &one, sizeof(one));
+  watch->models = rd_kafka_topic_new(watch->client, watch->options.topics->names[EDDY_OUTPUT_MODEL], NULL);
+  watch->deltas = rd_kafka_topic_new(watch->client, watch->options.topics->names[EDDY_OUTPUT_MODEL_DELTA], NULL);
+  start(watch, watch->models, 0, 0);
   return 0;
 }
 
@@ -78,17 +71,16 @@ int eddy_model_watch_open(struct eddy_model_watch **out, const struct eddy_model
   struct eddy_model_watch *watch = calloc(1, sizeof(*watch));
   if (!watch) return EDDY_E_NOMEM;
   watch->options = *options;
-  watch->delta_positions = calloc((size_t)options->topics->partitions, sizeof(*watch->delta_positions));
-  if (!watch->delta_positions || connect_reader(watch, why, why_size) != 0) {
+  if (connect_reader(watch, why, why_size) != 0) {
     eddy_model_watch_close(watch);
     return -1;
   }
-  assign(watch);
   *out = watch;
   return 0;
 }
 
 static void stop_trainer(struct eddy_model_watch *watch) {
+  for (int32_t p = 0; watch->trainer && p < watch->options.topics->partitions; p++) rd_kafka_consume_stop(watch->deltas, p);
   if (watch->held) rd_kafka_message_destroy(watch->held);
   watch->held = NULL;
   eddy_trainer_thread_stop(watch->trainer);
@@ -100,12 +92,13 @@ void eddy_model_watch_close(struct eddy_model_watch *watch) {
   stop_trainer(watch);
   if (watch->client) {
     rd_kafka_queue_io_event_enable(watch->queue, -1, NULL, 0);
-    rd_kafka_consumer_close(watch->client);
+    rd_kafka_consume_stop(watch->models, 0);
+    rd_kafka_topic_destroy(watch->models);
+    rd_kafka_topic_destroy(watch->deltas);
     rd_kafka_queue_destroy(watch->queue);
     rd_kafka_destroy(watch->client);
   }
   free(watch->newest_block);
-  free(watch->delta_positions);
   free(watch);
 }
 
@@ -134,7 +127,6 @@ static bool take_in_delta(struct eddy_model_watch *watch, const rd_kafka_message
   if (!error) error = eddy_trainer_thread_add(watch->trainer, &delta, (uint32_t)message->partition, message->offset);
   free(block);
   if (error == EDDY_E_TOO_LARGE) return false;
-  watch->delta_positions[message->partition] = message->offset + 1;
   if (error) {
     eddy_log(watch->options.logger, EDDY_LOG_DEBUG, "contributions ignored", "partition=%d offset=%lld reason=\"%s\"",
              message->partition, (long long)message->offset, eddy_strerror(error));
@@ -160,16 +152,17 @@ static struct eddy_trainer *make_trainer(const struct eddy_model_watch *watch) {
   return trainer;
 }
 
-static void start_trainer(struct eddy_model_watch *watch) {
-  const struct eddy_logger *logger = watch->options.logger;
-  for (int32_t p = 0; p < watch->options.topics->partitions; p++) watch->delta_positions[p] = 0;
+/* Where a successor of the version at hand has to read on in a partition of the deltas. */
+static int64_t sample_from(const struct eddy_model_watch *watch, int32_t partition) {
   const struct eddy_trainer_state *state = &watch->newest.trainer;
   for (uint32_t i = 0; watch->newest_block && i < state->position_count; i++) {
-    const struct eddy_delta_position *position = &state->positions[i];
-    if ((int32_t)position->partition < watch->options.topics->partitions) {
-      watch->delta_positions[position->partition] = position->sample_from;
-    }
+    if (state->positions[i].partition == (uint32_t)partition) return state->positions[i].sample_from;
   }
+  return 0;
+}
+
+static void start_trainer(struct eddy_model_watch *watch) {
+  const struct eddy_logger *logger = watch->options.logger;
   struct eddy_trainer *trainer = make_trainer(watch);
   if (!trainer || eddy_trainer_thread_start(&watch->trainer, trainer, watch->options.wake) != 0) {
     eddy_log(logger, EDDY_LOG_ERROR, "trainer could not start", NULL);
@@ -177,11 +170,11 @@ static void start_trainer(struct eddy_model_watch *watch) {
   }
   eddy_log(logger, EDDY_LOG_INFO, "trainer started", "from_version=%llu",
            watch->newest_block ? (unsigned long long)watch->newest.parts.version : 0);
-  assign(watch);
+  for (int32_t p = 0; p < watch->options.topics->partitions; p++) start(watch, watch->deltas, p, sample_from(watch, p));
 }
 
 static void reach_end(struct eddy_model_watch *watch, const rd_kafka_message_t *message) {
-  if (strcmp(rd_kafka_topic_name(message->rkt), model_topic(watch)) != 0) return;
+  if (message->rkt != watch->models) return;
   watch->ready = true;
   if (!watch->confirming) return;
   watch->confirming = false;
@@ -195,7 +188,7 @@ static bool take_in(struct eddy_model_watch *watch, rd_kafka_message_t *message)
     reach_end(watch, message);
   } else if (message->err || !message->rkt) {
     on_error(watch->client, message->err, rd_kafka_message_errstr(message), watch);
-  } else if (strcmp(rd_kafka_topic_name(message->rkt), model_topic(watch)) == 0) {
+  } else if (message->rkt == watch->models) {
     take_in_model(watch, message);
   } else if (watch->trainer) {
     keep = !take_in_delta(watch, message);
@@ -213,11 +206,12 @@ static void probe(struct eddy_model_watch *watch) {
   int64_t now = eddy_clock_mono();
   if (!watch->confirming || now - watch->probed < PROBE_MS) return;
   watch->probed = now;
-  assign(watch);
+  rd_kafka_seek(watch->models, 0, watch->model_position, 0);
 }
 
 bool eddy_model_watch_poll(struct eddy_model_watch *watch) {
   probe(watch);
+  rd_kafka_poll(watch->client, 0); /* errors and logs */
   if (watch->held) {
     rd_kafka_message_t *message = watch->held;
     watch->held = NULL;
@@ -247,7 +241,6 @@ void eddy_model_watch_train(struct eddy_model_watch *watch, bool on) {
   if (on) return;
   if (watch->trainer) eddy_log(watch->options.logger, EDDY_LOG_INFO, "trainer stopped", NULL);
   stop_trainer(watch);
-  assign(watch);
 }
 
 struct eddy_model_record *eddy_model_watch_trained(struct eddy_model_watch *watch) {

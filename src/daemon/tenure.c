@@ -18,8 +18,7 @@ static rd_kafka_topic_partition_list_t *read_committed(struct eddy_worker *worke
   do {
     error = eddy_kafka_source_committed(worker->source, list, CALL_MS);
     if (!error) return list;
-    eddy_log(worker->logger, EDDY_LOG_INFO, "waiting for committed offsets", "worker=%u reason=\"%s\"", worker->index,
-             rd_kafka_err2str(error));
+    eddy_worker_say_away(worker, rd_kafka_err2str(error));
     eddy_clock_sleep(50);
   } while (!eddy_worker_ending(worker) && eddy_clock_mono() - started < COMMITTED_MAX_MS);
   eddy_worker_fail(worker, 75, "committed offsets cannot be read", "worker=%u reason=\"%s\"", worker->index,

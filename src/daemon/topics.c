@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { METADATA_TIMEOUT_MS = 2000, ADMIN_TIMEOUT_MS = 10000, RECORD_BYTES_DEFAULT = 1048588, DLQ_MARGIN_BYTES = 65536 };
+#include "daemon/clock.h"
+
+enum { METADATA_TIMEOUT_MS = 2000, ADMIN_TIMEOUT_MS = 10000, RECORD_BYTES_DEFAULT = 1048588, DLQ_MARGIN_BYTES = 65536, CREATED_TRIES = 40 };
 
 static char *join(const char *app, const char *suffix) {
   size_t size = strlen(app) + strlen(suffix) + 2;
@@ -171,6 +173,16 @@ static enum eddy_topics_result check_sizes(const struct eddy_topics *topics, con
   return EDDY_TOPICS_READY;
 }
 
+/* What was created is known everywhere a moment later. */
+static int await_created(const struct eddy_topics *topics, rd_kafka_t *client, struct survey *found) {
+  int missing = 0;
+  for (int tries = 0; tries < CREATED_TRIES && missing >= 0; tries++) {
+    if (tries > 0) eddy_clock_sleep(50);
+    if (survey(topics, client, found) == RD_KAFKA_RESP_ERR_NO_ERROR) missing = first_missing(found);
+  }
+  return missing;
+}
+
 enum eddy_topics_result eddy_topics_check(struct eddy_topics *topics, rd_kafka_t *client, bool create,
                                           const struct eddy_logger *logger, char *why, size_t why_size) {
   struct survey found;
@@ -187,8 +199,7 @@ enum eddy_topics_result eddy_topics_check(struct eddy_topics *topics, rd_kafka_t
   int missing = first_missing(&found);
   if (missing >= 0 && create) {
     if (create_missing(topics, client, &found, logger, why, why_size) != 0) return EDDY_TOPICS_MISSING;
-    error = survey(topics, client, &found);
-    missing = error ? missing : first_missing(&found);
+    missing = await_created(topics, client, &found);
   }
   if (missing >= 0) {
     snprintf(why, why_size, "%s", topics->names[missing]);

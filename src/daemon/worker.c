@@ -61,7 +61,7 @@ static int open_source(struct eddy_worker *worker) {
 
 static void say_waiting(struct eddy_worker *worker, enum eddy_topics_result result, const char *why) {
   if (result == EDDY_TOPICS_UNREACHABLE) {
-    eddy_log(worker->logger, EDDY_LOG_WARN, "waiting for Kafka", "brokers=%s reason=\"%s\"", worker->config->kafka.brokers, why);
+    eddy_worker_say_away(worker, why);
   } else {
     eddy_log(worker->logger, EDDY_LOG_WARN, "waiting for a topic", "topic=\"%s\"", why);
   }

@@ -18,6 +18,19 @@ bool eddy_worker_ending(const struct eddy_worker *worker) {
   return worker->failed || atomic_load_explicit(&worker->stop, memory_order_relaxed);
 }
 
+void eddy_worker_say_away(struct eddy_worker *worker, const char *reason) {
+  if (worker->away) return;
+  worker->away = true;
+  eddy_log(worker->logger, EDDY_LOG_WARN, "waiting for Kafka", "worker=%u brokers=%s reason=\"%s\"", worker->index,
+           worker->config->kafka.brokers, reason);
+}
+
+void eddy_worker_say_back(struct eddy_worker *worker) {
+  if (!worker->away) return;
+  worker->away = false;
+  eddy_log(worker->logger, EDDY_LOG_INFO, "Kafka is back", "worker=%u", worker->index);
+}
+
 struct eddy_partition *eddy_worker_partition(const struct eddy_worker *worker, int32_t id) {
   return id >= 0 && id < worker->partition_count ? worker->partitions[id] : NULL;
 }

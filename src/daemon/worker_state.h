@@ -86,6 +86,9 @@ void eddy_worker_fail(struct eddy_worker *worker, int exit_code, const char *mes
     __attribute__((format(printf, 4, 5)));
 /* True if the worker is to end: asked to, or failed. */
 bool eddy_worker_ending(const struct eddy_worker *worker);
+/* "waiting for Kafka" and "Kafka is back", once each. */
+void eddy_worker_say_away(struct eddy_worker *worker, const char *reason);
+void eddy_worker_say_back(struct eddy_worker *worker);
 /* Our partition of this number or NULL. */
 struct eddy_partition *eddy_worker_partition(const struct eddy_worker *worker, int32_t id);
 /* Makes the loop go on without waiting for new data. */
