@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "core/cart.h"
+#include "core/consent.h"
 #include "core/feature.h"
 #include "core/trigger.h"
 
@@ -44,10 +45,7 @@ struct eddy_fold_plan eddy_fold_plan(const struct eddy_spec_compiled *compiled, 
 /* Tail ------------------------------------------------------------------------------------------------------------------------*/
 
 static bool concerns_consent(enum eddy_event_type type) {
-  const eddy_event_mask types = EDDY_EVENT_BIT(EDDY_EMAIL_UNSUBSCRIBED) | EDDY_EVENT_BIT(EDDY_EMAIL_SUBSCRIBED) |
-                                EDDY_EVENT_BIT(EDDY_EMAIL_COMPLAINED) | EDDY_EVENT_BIT(EDDY_EMAIL_BOUNCED) |
-                                EDDY_EVENT_BIT(EDDY_CONSENT_CHANGED);
-  return (types & EDDY_EVENT_BIT(type)) != 0;
+  return (eddy_consent_mask() & EDDY_EVENT_BIT(type)) != 0;
 }
 
 bool eddy_fold_needs_tail(const struct eddy_spec_compiled *compiled, const struct eddy_fold_plan *plan,
