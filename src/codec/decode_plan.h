@@ -4,7 +4,8 @@
  * either side, aliases of the reader. Everything is decided when the plan is made; running it does not allocate (items and
  * properties go to the room) and never reads past the end.
  *
- * Immutable once made; any thread may run it. 20-40 ns for an event without items.
+ * Immutable once made; any thread may run it. Measured: 1,030 instructions, 70 ns for an event of 137 bytes with 13 of its 39
+ * fields given; 3 to 4 ns for a further field. Making one costs about 200 us (it parses event.avsc).
  */
 #ifndef EDDY_CODEC_DECODE_PLAN_H
 #define EDDY_CODEC_DECODE_PLAN_H

@@ -46,11 +46,21 @@ static bool has_c1_control(const char *text, size_t size) {
   return false;
 }
 
+/* A word of the text; `at` may be moved back so that the last one overlaps, and short texts are filled up with blanks. */
+static uint64_t load_word(const char *text, size_t size, size_t at) {
+  uint64_t word = EVERY_BYTE * ' ';
+  if (size < 8) {
+    memcpy(&word, text, size);
+  } else {
+    memcpy(&word, text + (at + 8 < size ? at : size - 8), 8);
+  }
+  return word;
+}
+
 bool eddy_utf8_has_control(const char *text, size_t size) {
   uint64_t controls = 0, high = 0;
   for (size_t at = 0; at < size; at += 8) {
-    uint64_t word = EVERY_BYTE * ' '; /* stands for what is behind the end */
-    memcpy(&word, text + at, size - at < 8 ? size - at : 8);
+    uint64_t word = load_word(text, size, at);
     controls |= ascii_controls(word);
     high |= word & EDDY_HIGH_BITS;
   }

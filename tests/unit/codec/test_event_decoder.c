@@ -202,6 +202,8 @@ static void stamps(void **state) {
       {YEAR_2090, 5, none, 0, none}, /* received in 1970: not to be believed */
       {INT64_C(946684799999), none, NOW, EDDY_EVENT_E_TIME, none},
       {INT64_C(946684800000), none, NOW, 0, none},
+      {INT64_C(4102444799999), none, none, 0, none},
+      {INT64_C(4102444800000), none, none, EDDY_EVENT_E_TIME, none},
       {0, none, none, EDDY_EVENT_E_TIME, none},
       {INT64_MIN + 1, none, NOW, EDDY_EVENT_E_TIME, none},
   };
