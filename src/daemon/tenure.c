@@ -7,23 +7,36 @@
 #include "daemon/clock.h"
 #include "daemon/commit.h"
 
-enum { CALL_MS = 2000, COMMITTED_MAX_MS = 60000 };
+enum {
+  CALL_MS = 2000,
+  UNSTABLE_MAX_MS = 40000, /* transaction.timeout.ms and 30 s: by then the coordinator has ended what somebody left open */
+};
 
-/* The committed offsets of all partitions of the input: the others tell the application's incarnation. */
+/* An answer may be missing because no broker is there, for as long as it takes, or because a transaction that was never finished
+ * holds the offsets back: that does not pass by itself. */
+static bool broker_answers(struct eddy_worker *worker) {
+  int64_t low, high;
+  return eddy_kafka_source_bounds(worker->source, 0, &low, &high, CALL_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* The stable committed offsets of all partitions of the input: those of the others tell the application's incarnation. */
 static rd_kafka_topic_partition_list_t *read_committed(struct eddy_worker *worker) {
   rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(worker->partition_count);
   rd_kafka_topic_partition_list_add_range(list, worker->topics.input, 0, worker->partition_count - 1);
   int64_t started = eddy_clock_mono();
-  rd_kafka_resp_err_t error;
-  do {
-    error = eddy_kafka_source_committed(worker->source, list, CALL_MS);
+  while (!eddy_worker_ending(worker) && eddy_clock_mono() - started < UNSTABLE_MAX_MS) {
+    rd_kafka_resp_err_t error = eddy_kafka_source_committed(worker->source, list, CALL_MS);
     if (!error) return list;
-    eddy_worker_say_away(worker, rd_kafka_err2str(error));
+    eddy_log(worker->logger, EDDY_LOG_DEBUG, "committed offsets are not stable", "worker=%u reason=\"%s\"", worker->index,
+             rd_kafka_err2str(error));
+    if (!broker_answers(worker)) started = eddy_clock_mono();
     eddy_clock_sleep(50);
-  } while (!eddy_worker_ending(worker) && eddy_clock_mono() - started < COMMITTED_MAX_MS);
-  eddy_worker_fail(worker, 75, "committed offsets cannot be read", "worker=%u reason=\"%s\"", worker->index,
-                   rd_kafka_err2str(error));
+  }
   rd_kafka_topic_partition_list_destroy(list);
+  eddy_worker_fail(worker, 75, "committed offsets cannot be read",
+                   "worker=%u group=%s hint=\"a transaction that was never finished holds them back: kafka-transactions.sh "
+                   "--bootstrap-server %s find-hanging\"",
+                   worker->index, worker->config->kafka.group, worker->config->kafka.brokers);
   return NULL;
 }
 

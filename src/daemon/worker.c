@@ -75,6 +75,7 @@ static int await_topics(struct eddy_worker *worker) {
     char why[512];
     enum eddy_topics_result result = eddy_topics_check(&worker->topics, eddy_kafka_source_client(worker->source),
                                                        worker->config->kafka.create_topics, logger, why, sizeof(why));
+    eddy_kafka_source_poll(worker->source, worker->messages, EDDY_BATCH_MAX); /* errors of the time before: nothing else comes yet */
     if (result == EDDY_TOPICS_READY) return 0;
     if (result == EDDY_TOPICS_REFUSED) {
       eddy_worker_fail(worker, 78, "topic refused", "reason=\"%s\"", why);

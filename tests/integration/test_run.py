@@ -218,7 +218,7 @@ def test_each_output_once(own_kafka, eddies, app):
     """Every bad record becomes exactly one dead letter, whatever is killed or frozen meanwhile."""
     own_kafka.start()
     own_kafka.create(f"{app}.events", 4)
-    eddy = eddies(settings(own_kafka, app, kafka={"commit_interval": "20ms"}))
+    eddy = eddies(settings(own_kafka, app, kafka={"commit_interval": "2s"}))
     ready(eddy, 4)
     sent = 0
 
@@ -227,21 +227,19 @@ def test_each_output_once(own_kafka, eddies, app):
         own_kafka.produce(f"{app}.events", [{"key": b"%d" % i, "value": b"?%d" % i} for i in range(sent, sent + count)])
         sent += count
 
-    def trouble_broker():
-        own_kafka.kill()
-        own_kafka.start()
-
-    def trouble_freeze():
+    def freeze():
         own_kafka.freeze()
         time.sleep(3)
         own_kafka.thaw()
 
-    def trouble_eddy():
-        nonlocal eddy
+    def kill_eddy():
         eddy.kill()
         eddy.start()
+        eddy.await_log('msg="partition assigned"', count=8)
 
-    for trouble in (trouble_broker, trouble_freeze, trouble_eddy, trouble_broker):
+    # A long interval, so that the broker is not killed while it ends a transaction: a single broker of Kafka 4.3 that starts again
+    # with a half-ended transaction forgets to write its markers, and the transaction hangs for ever.
+    for trouble in (own_kafka.restart, freeze, kill_eddy):
         send(20_000)  # eddy is in the middle of it when this returns
         trouble()
     send(1000)
