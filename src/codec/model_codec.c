@@ -12,18 +12,6 @@
 
 /* Writing ------------------------------------------------------------------------------------------------------------------*/
 
-static void put_floats(struct eddy_avro_out *out, const float *values, size_t count) {
-  eddy_avro_block(out, count);
-  for (size_t i = 0; i < count; i++) eddy_avro_float(out, values[i]);
-  eddy_avro_block_end(out);
-}
-
-static void put_doubles(struct eddy_avro_out *out, const double *values, size_t count) {
-  eddy_avro_block(out, count);
-  for (size_t i = 0; i < count; i++) eddy_avro_double(out, values[i]);
-  eddy_avro_block_end(out);
-}
-
 static void put_text(struct eddy_avro_out *out, const char *text) {
   eddy_avro_string(out, (struct eddy_str){text, (uint32_t)strlen(text)});
 }
@@ -38,7 +26,7 @@ static void put_centroids(struct eddy_avro_out *out, const struct eddy_model_rec
   for (uint16_t slot = 0; slot < parts->clusters; slot++) {
     eddy_avro_long(out, parts->cards[slot].id);
     put_text(out, parts->cards[slot].name);
-    put_floats(out, parts->centroids + (size_t)slot * parts->dimensions, parts->dimensions);
+    eddy_avro_floats(out, parts->centroids + (size_t)slot * parts->dimensions, parts->dimensions);
     eddy_avro_double(out, record->trainer.mass[slot]);
     eddy_avro_double(out, record->trainer.sse[slot]);
   }
@@ -47,8 +35,8 @@ static void put_centroids(struct eddy_avro_out *out, const struct eddy_model_rec
 
 static void put_trainer_state(struct eddy_avro_out *out, const struct eddy_trainer_state *trainer, uint16_t dimensions) {
   eddy_avro_double(out, trainer->moments_weight);
-  put_doubles(out, trainer->moments_mean, dimensions);
-  put_doubles(out, trainer->moments_m2, dimensions);
+  eddy_avro_doubles(out, trainer->moments_mean, dimensions);
+  eddy_avro_doubles(out, trainer->moments_m2, dimensions);
   eddy_avro_long(out, trainer->next_segment_id);
   eddy_avro_long(out, (int64_t)trainer->contributions);
   eddy_avro_block(out, trainer->position_count);
@@ -70,9 +58,9 @@ int eddy_model_encode(struct eddy_output_codec *codec, const struct eddy_model_r
   eddy_avro_block(&out, parts->dimensions);
   for (uint16_t i = 0; i < parts->dimensions; i++) eddy_avro_string(&out, record->feature_names[i]);
   eddy_avro_block_end(&out);
-  put_floats(&out, parts->mean, parts->dimensions);
-  put_floats(&out, parts->deviation, parts->dimensions);
-  put_floats(&out, parts->weight, parts->dimensions);
+  eddy_avro_floats(&out, parts->mean, parts->dimensions);
+  eddy_avro_floats(&out, parts->deviation, parts->dimensions);
+  eddy_avro_floats(&out, parts->weight, parts->dimensions);
   put_centroids(&out, record);
   put_trainer_state(&out, &record->trainer, parts->dimensions);
   return eddy_avro_end(&out);

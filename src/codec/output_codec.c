@@ -193,12 +193,6 @@ static void put_trigger(const struct eddy_output_codec *codec, const struct eddy
   put_place(effect, place, out);
 }
 
-static void put_floats(const float *values, size_t count, struct eddy_avro_out *out) {
-  eddy_avro_block(out, count);
-  for (size_t i = 0; i < count; i++) eddy_avro_float(out, values[i]);
-  eddy_avro_block_end(out);
-}
-
 static void put_delta(const struct eddy_output_codec *codec, const struct eddy_effect *effect,
                       const struct eddy_output_place *place, struct eddy_avro_out *out) {
   const struct eddy_model_delta *delta = &effect->as.delta;
@@ -213,7 +207,7 @@ static void put_delta(const struct eddy_output_codec *codec, const struct eddy_e
   for (uint16_t i = 0; i < delta->count; i++) {
     eddy_avro_long(out, (int64_t)delta->users[i]);
     eddy_avro_float(out, delta->weights[i]);
-    put_floats(delta->vectors + (size_t)i * delta->dimensions, delta->dimensions, out);
+    eddy_avro_floats(out, delta->vectors + (size_t)i * delta->dimensions, delta->dimensions);
   }
   eddy_avro_block_end(out);
   put_place(effect, place, out);

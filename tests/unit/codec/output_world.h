@@ -45,9 +45,23 @@ static inline bool chance(struct world *world) {
 
 /* Text with what makes escaping hard: quotes, control characters, NUL, two to four byte sequences. */
 static inline struct eddy_str random_text(struct world *world, size_t pieces_max) {
-  static const char *const pieces[] = {"a",    "Z",  "0",    " ",    "\"",       "\\",           "/",
-                                       "\n",   "\t", "\x01", "\x7f", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x9B\x92",
-                                       "cart", "<b>"};
+  static const char *const pieces[] = {"a",
+                                       "Z",
+                                       "0",
+                                       " ",
+                                       "\"",
+                                       "\\",
+                                       "/",
+                                       "\n",
+                                       "\t",
+                                       "\x01",
+                                       "\x1f",
+                                       "\x7f",
+                                       "\xC3\xA9",
+                                       "\xE2\x82\xAC",
+                                       "\xF0\x9F\x9B\x92",
+                                       "cart",
+                                       "<b>"};
   size_t count = below(world, pieces_max + 1);
   if (world->text_used + 8 * pieces_max > sizeof world->text) world->text_used = 0;
   char *start = world->text + world->text_used;

@@ -232,6 +232,56 @@ static void numbers_that_are_none_are_refused(void **state) {
   assert_int_equal(decode_model(fixture, fixture->buffer.data, fixture->buffer.size), EDDY_E_CORRUPT);
 }
 
+static void negative_masses_are_refused(void **state) {
+  struct fixture *fixture = *state;
+  double *const places[] = {&fixture->world.mass[0], &fixture->world.sse[0]};
+  for (size_t i = 0; i < 2; i++) {
+    struct eddy_model_record record;
+    random_model(&fixture->world, &record);
+    *places[i] = -1;
+    fixture->buffer.size = 0;
+    assert_int_equal(eddy_model_encode(fixture->codec, &record, &fixture->buffer), 0);
+    assert_int_equal(decode_model(fixture, fixture->buffer.data, fixture->buffer.size), EDDY_E_CORRUPT);
+  }
+}
+
+static void a_delta_of_too_many_vectors_is_refused(void **state) {
+  struct fixture *fixture = *state;
+  struct eddy_output_place place = {.partition = 0};
+  size_t room = EDDY_DELTA_VECTORS_MAX + 1;
+  struct eddy_effect effect = {.kind = EDDY_MODEL_DELTA};
+  float *vectors = test_calloc(room * fixture->world.dimensions, sizeof *vectors);
+  float *weights = test_calloc(room, sizeof *weights);
+  uint64_t *users = test_calloc(room, sizeof *users);
+  for (uint16_t count = EDDY_DELTA_VECTORS_MAX; count <= room; count++) {
+    struct eddy_model_delta again;
+    void *block;
+    effect.as.delta = (struct eddy_model_delta){
+        .count = count, .dimensions = fixture->world.dimensions, .vectors = vectors, .weights = weights, .users = users};
+    fixture->buffer.size = 0;
+    assert_int_equal(eddy_output_encode(fixture->codec, &effect, &place, &fixture->buffer), 0);
+    int error = eddy_delta_decode(&fixture->world.spec, fixture->buffer.data, fixture->buffer.size, &again, &block);
+    assert_int_equal(error, count <= EDDY_DELTA_VECTORS_MAX ? 0 : EDDY_E_CORRUPT);
+    free(block);
+  }
+  test_free(vectors);
+  test_free(weights);
+  test_free(users);
+}
+
+/* The last byte ends the array of positions; anything else there would be a second block. */
+static void an_array_that_goes_on_is_refused(void **state) {
+  struct fixture *fixture = *state;
+  struct eddy_model_record record;
+  random_model(&fixture->world, &record);
+  while (record.trainer.position_count == 0) random_model(&fixture->world, &record);
+  assert_int_equal(eddy_model_encode(fixture->codec, &record, &fixture->buffer), 0);
+  uint8_t *last = &fixture->buffer.data[fixture->buffer.size - 1];
+  assert_int_equal(*last, 0);
+  *last = 2;
+  assert_int_equal(decode_model(fixture, fixture->buffer.data, fixture->buffer.size), EDDY_E_CORRUPT);
+}
+
 /* Whatever is accepted obeys the limits that readers rely on. */
 static void look_at_everything(const struct eddy_model_record *record) {
   double sum = 0;
@@ -286,6 +336,9 @@ int main(void) {
       cmocka_unit_test_setup_teardown(every_cut_and_every_extra_byte_is_noticed, set_up, tear_down),
       cmocka_unit_test_setup_teardown(other_features_are_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(numbers_that_are_none_are_refused, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(negative_masses_are_refused, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_delta_of_too_many_vectors_is_refused, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(an_array_that_goes_on_is_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(damaged_bytes_never_hurt, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
