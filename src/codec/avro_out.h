@@ -108,4 +108,17 @@ static inline void eddy_avro_block_end(struct eddy_avro_out *out) {
   eddy_avro_byte(out, 0);
 }
 
+/* Whole arrays. */
+static inline void eddy_avro_floats(struct eddy_avro_out *out, const float *values, size_t count) {
+  eddy_avro_block(out, count);
+  for (size_t i = 0; i < count; i++) eddy_avro_float(out, values[i]);
+  eddy_avro_block_end(out);
+}
+
+static inline void eddy_avro_doubles(struct eddy_avro_out *out, const double *values, size_t count) {
+  eddy_avro_block(out, count);
+  for (size_t i = 0; i < count; i++) eddy_avro_double(out, values[i]);
+  eddy_avro_block_end(out);
+}
+
 #endif
