@@ -78,10 +78,13 @@ static void describe_cart(char *into, size_t size, const struct eddy_trigger_fir
   }
 }
 
-static void describe_reason(char *into, size_t size, const struct eddy_trigger_fired *fired) {
+/* "no order_completed for 1h after product_added": the first of the types that would have cancelled it stands for all. */
+static void describe_reason(char *into, size_t size, const struct eddy_trigger_spec *spec, const struct eddy_trigger_fired *fired) {
   char wait[EDDY_TIME_TEXT];
+  const char *without = spec->without ? eddy_event_type_name((enum eddy_event_type)__builtin_ctzll(spec->without)) : NULL;
   eddy_duration_format(fired->due_at - fired->armed_at, wait);
-  snprintf(into, size, "nothing for %s after %s", wait, eddy_event_type_name(fired->armed_by));
+  snprintf(into, size, "%s%s for %s after %s", without ? "no " : "nothing", without ? without : "", wait,
+           eddy_event_type_name(fired->armed_by));
 }
 
 void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *spec, const struct eddy_effect *effect) {
@@ -93,7 +96,7 @@ void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *sp
   copy_text(shown->subject, sizeof(shown->subject), fired->subject);
   copy_text(shown->currency, sizeof(shown->currency), fired->currency);
   describe_cart(shown->cart, sizeof(shown->cart), fired);
-  describe_reason(shown->reason, sizeof(shown->reason), fired);
+  describe_reason(shown->reason, sizeof(shown->reason), &spec->triggers[fired->trigger], fired);
   shown->due_at = fired->due_at;
   shown->fired_at = fired->fired_at;
   shown->published_at = fired->published_at;
