@@ -39,7 +39,7 @@ struct file {
 };
 
 static void file_open(struct file *file) {
-  strcpy(file->path, "/tmp/eddy-test-XXXXXX");
+  strcpy(file->path, "file_source-XXXXXX"); /* in the folder of the run */
   int fd = mkstemp(file->path);
   assert_true(fd >= 0);
   file->file = fdopen(fd, "wb");
