@@ -8,10 +8,11 @@ import sys
 import time
 
 import pytest
+import redis
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
-from kafka_fixture import KafkaServer  # noqa: E402
+from kafka_fixture import KafkaServer, free_port  # noqa: E402
 
 _numbers = itertools.count(1)
 
@@ -103,3 +104,40 @@ def eddies(tmp_path):
 def app(request):
     """A name for the application that no other test uses."""
     return f"t{next(_numbers)}-{request.node.name.split('[')[0].replace('test_', '').replace('_', '-')}"[:50]
+
+
+class RedisServer:
+    """A private redis-server without persistence, on one port across restarts."""
+
+    def __init__(self, folder):
+        self.folder, self.port, self.process = folder, free_port(), None
+
+    def start(self):
+        with open(self.folder / "redis.log", "ab") as log:
+            self.process = subprocess.Popen(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+                                             "--appendonly", "no", "--dir", str(self.folder)], stdout=log, stderr=log)
+        await_true(self._answers, 20)
+        return self
+
+    def _answers(self):
+        try:
+            return self.client().ping()
+        except redis.ConnectionError:
+            return False
+
+    def client(self):
+        return redis.Redis(port=self.port, decode_responses=True)
+
+    def stop(self):
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(20)
+            self.process = None
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    """Not yet running."""
+    server = RedisServer(tmp_path)
+    yield server
+    server.stop()

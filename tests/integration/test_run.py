@@ -271,6 +271,33 @@ def test_time_stands_still_without_broker(own_kafka, eddies, app):
     assert eddy.stop() == 0, eddy.log()
 
 
+def test_redis_is_a_view(kafka, redis_server, eddies, app):
+    """Redis down at the start, there, restarted: Kafka's outputs never wait for it, and it gets every trigger once."""
+    kafka.create(f"{app}.events", 1)
+    old = int(time.time() * 1000) - 2 * HOUR
+    eddy = eddies(settings(kafka, app, redis={"url": f"redis://127.0.0.1:{redis_server.port}"}))
+    ready(eddy)
+
+    def leave_carts(name, total):
+        kafka.produce(f"{app}.events", [event_record(cart(f"{name}{i}", old)) for i in range(10)])
+        await_triggers(kafka, app, total, eddy)
+
+    def stream():
+        return [fields["user_id"] for _, fields in redis_server.client().xrange(f"{app}:triggers:0")]
+
+    leave_carts("a", 10)
+    redis_server.start()
+    await_true(lambda: len(stream()) == 10, 30, eddy.log)
+    redis_server.stop()
+    leave_carts("b", 20)
+    redis_server.start()  # empty: it keeps nothing
+    leave_carts("c", 30)
+    await_true(lambda: {f"{name}{i}" for name in "bc" for i in range(10)} <= set(stream()), 30, eddy.log)
+    assert len(stream()) == len(set(stream()))
+    assert redis_server.client().hget(f"{app}:user:c1", "last_trigger") == "cart_abandonment"
+    assert eddy.stop() == 0, eddy.log()
+
+
 @pytest.mark.parametrize("second", ["worker", "process"])
 def test_shared_work(kafka, eddies, app, second):
     """Two workers, or a second process that joins later, share the partitions; every cart fires once."""
