@@ -12,7 +12,7 @@ import redis
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
-from kafka_fixture import KafkaServer, free_port  # noqa: E402
+from kafka_fixture import KafkaServer, free_port, last_long  # noqa: E402
 
 _numbers = itertools.count(1)
 
@@ -104,6 +104,16 @@ def eddies(tmp_path):
 def app(request):
     """A name for the application that no other test uses."""
     return f"t{next(_numbers)}-{request.node.name.split('[')[0].replace('test_', '').replace('_', '-')}"[:50]
+
+
+def effect_gaps(kafka, app):
+    """What is wrong with the effect numbers: over all outputs of a partition they must be 0, 1, 2 ... Each record's last field."""
+    numbers = {}
+    for topic in ("segment-changes", "triggers", "suppressed", "model-delta"):
+        for message in kafka.read(f"{app}.{topic}"):
+            numbers.setdefault(message.partition(), []).append(last_long(message.value()))
+    return [(partition, number, found) for partition, all in sorted(numbers.items())
+            for number, found in enumerate(sorted(all)) if number != found][:10]
 
 
 class RedisServer:

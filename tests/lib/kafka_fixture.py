@@ -253,6 +253,15 @@ def decode(name, data):
     return avro.io.DatumReader(parsed).read(avro.io.BinaryDecoder(io.BytesIO(data[10:])))
 
 
+def last_long(data):
+    """The last field of a record, if it is a long: only the last byte of a number has its high bit clear."""
+    first = len(data) - 1
+    while data[first - 1] & 0x80:
+        first -= 1
+    raw = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(data[first:]))
+    return raw >> 1 ^ -(raw & 1)
+
+
 def with_defaults(record, datum):
     """The whole record: what is not set gets the schema's default."""
     return {**{field.name: field.default if field.has_default else None for field in record.fields}, **datum}

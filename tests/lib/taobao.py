@@ -50,10 +50,14 @@ def sorted_events():
     return [event(row) for row in sorted(rows(), key=lambda row: row[0])] + [end_event()]
 
 
-def shuffled_events(seed, within_s=600):
+def shuffled(rows, seed, within_s=600):
     """In an order in which no event comes more than `within_s` of event time too late."""
     draw = random.Random(seed)
-    return [event(row) for row in sorted(rows(), key=lambda row: row[0] + draw.uniform(0, within_s))] + [end_event()]
+    return sorted(rows, key=lambda row: row[0] + draw.uniform(0, within_s))
+
+
+def shuffled_events(seed):
+    return [event(row) for row in shuffled(rows(), seed)] + [end_event()]
 
 
 def write_jsonl(path, events):
