@@ -46,7 +46,14 @@ static bool clock_ok(const struct eddy_engine *engine) {
   const struct eddy_sweep *sweep = &engine->sweep;
   bool started = engine->partition_time != EDDY_TIME_NONE;
   return time_ok(engine->partition_time) && time_ok(engine->newest_time) && time_ok(sweep->lap_start) &&
-         started == (sweep->lap_start != EDDY_TIME_NONE) && sweep->lap_start <= engine->partition_time;
+         started == (sweep->lap_start != EDDY_TIME_NONE) && sweep->lap_start <= engine->partition_time &&
+         (started || engine->newest_time == EDDY_TIME_NONE);
+}
+
+/* The allowed lateness may have become shorter since. */
+static void catch_up(struct eddy_engine *engine) {
+  if (engine->newest_time == EDDY_TIME_NONE) return;
+  eddy_engine_advance(engine, engine->newest_time - engine->spec->allowed_lateness_ms);
 }
 
 static int read_engine(struct eddy_engine *engine, struct eddy_reader *reader) {
@@ -218,6 +225,7 @@ int eddy_engine_restore(struct eddy_engine *engine, const void *bytes, size_t si
   struct eddy_reader reader;
   eddy_reader_init(&reader, (const uint8_t *)bytes + HEAD_BYTES, size - HEAD_BYTES - CRC_BYTES);
   error = read_engine(engine, &reader);
+  if (error == 0) catch_up(engine);
   if (error == 0) error = read_reservoir(&engine->reservoir, &reader);
   /* The wheel starts where the saved one was, so that the backlog does not end up in one list. */
   if (error == 0 && engine->partition_time > 0) eddy_wheel_init(&engine->wheel, engine->partition_time);
