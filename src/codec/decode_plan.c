@@ -1,7 +1,6 @@
 /* Making a plan: writer and reader side by side, one step for every value of the writer. */
 #include "codec/decode_plan.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,26 +10,6 @@
 
 static bool make_value(struct eddy_plan_maker *maker, const struct eddy_avro_node *writer, const struct eddy_avro_node *reader,
                        const struct eddy_field *field, struct eddy_step *step);
-
-bool eddy_plan_fail(struct eddy_plan_maker *maker, const char *format, ...) {
-  int used = maker->why_size ? snprintf(maker->why, maker->why_size, "%s: ", maker->path) : 0;
-  if (used < 0 || (size_t)used >= maker->why_size) return false;
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(maker->why + used, maker->why_size - (size_t)used, format, arguments);
-  va_end(arguments);
-  return false;
-}
-
-void *eddy_plan_take(struct eddy_plan_maker *maker, size_t size) {
-  void *taken = eddy_event_room_take(maker->arena, size);
-  if (taken) {
-    memset(taken, 0, size);
-  } else {
-    eddy_plan_fail(maker, "memory is short");
-  }
-  return taken;
-}
 
 /* Appends to the path; returns the size to go back to. */
 static size_t path_push(struct eddy_plan_maker *maker, const char *dot, const char *name) {
