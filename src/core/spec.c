@@ -133,13 +133,14 @@ uint16_t eddy_spec_dimensions(const struct eddy_spec *spec) {
 }
 
 uint16_t eddy_spec_dimension_feature(const struct eddy_spec *spec, uint16_t dimension) {
-  for (uint16_t i = 0; i < spec->feature_count; i++) {
+  uint16_t i = 0;
+  for (; i < spec->feature_count; i++) {
     if (spec->features[i].cluster && dimension-- == 0) {
-      return i;
+      break;
     }
   }
-  EDDY_ASSERT(!"dimension out of range");
-  return 0;
+  EDDY_ASSERT(i < spec->feature_count);
+  return i;
 }
 
 /* The fingerprint hashes the fields one by one, not the structs: padding has no say. */
