@@ -9,7 +9,7 @@
 #include "base/rng.h"
 #include "lib/trigger_kit.h"
 
-enum { SEEDS = 2500, ORDERS = 4, EVENTS_MAX = 70, ITEMS_MAX = 3, TEXT = 16 * 1024, DEADLINES_MAX = 4096, END = 1000000 };
+enum { SEEDS = 2500, ORDERS = 4, EVENTS_MAX = 70, ITEMS_MAX = 3, TEXT = 128 * 1024, DEADLINES_MAX = 4096, END = 1000000 };
 
 static const char *const carts[] = {"", "a", "b"};
 static const char *const products[] = {"p", "q", "r"};
