@@ -10,6 +10,7 @@
 #include "codec/container.h"
 #include "codec/event_decoder.h"
 #include "core/assign.h"
+#include "daemon/huge_memory.h"
 #include "eddy/eddy.h"
 #include "measure.h"
 
@@ -152,7 +153,10 @@ static void bench_engine(struct eddy_measure *measure, const struct size *size, 
   } else {
     eddy_spec_default(spec);
   }
-  struct eddy_engine_options options = {.spec = spec, .seed = 1, .hash_key = {1, 2}};
+  struct eddy_huge_memory memory; /* as in the daemon */
+  eddy_huge_memory_init(&memory);
+  struct eddy_engine_options options = {
+      .spec = spec, .allocator = eddy_huge_memory_allocator(&memory), .seed = 1, .hash_key = {1, 2}};
   struct eddy_model *model = clusters > 0 ? random_model(eddy_spec_dimensions(spec), clusters) : NULL;
   require(eddy_engine_new(&engine, &options) == 0 && eddy_engine_set_model(engine, model) == 0, "engine");
   eddy_effects_init(&effects, &eddy_allocator_malloc);
@@ -183,6 +187,7 @@ static void bench_engine(struct eddy_measure *measure, const struct size *size, 
          (double)eddy_engine_memory(engine) / (double)eddy_engine_users(engine));
   eddy_effects_fini(&effects);
   eddy_engine_free(engine);
+  eddy_huge_memory_fini(&memory);
   eddy_model_free(model);
   free(stream);
   free(spec);
