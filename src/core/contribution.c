@@ -48,12 +48,19 @@ static void put(struct eddy_reservoir *reservoir, uint16_t at, double key, const
   memcpy(reservoir->vectors + (size_t)at * reservoir->dimensions, contribution->vector, width);
 }
 
+/* ln(u) <= u - 1, so a key that is too small can mostly be told without the logarithm. */
+static bool surely_too_small(const struct eddy_reservoir *reservoir, double u, double weight) {
+  return reservoir->count == EDDY_DELTA_VECTORS_MAX && u - 1.0 <= reservoir->keys[reservoir->least] * weight;
+}
+
 void eddy_reservoir_add(struct eddy_reservoir *reservoir, struct eddy_rng *rng, const struct eddy_contribution *contribution) {
   EDDY_ASSERT(contribution->weight > 0 && reservoir->dimensions > 0);
-  double key = eddy_ln(1.0 - eddy_rng_unit(rng)) / (double)contribution->weight;
+  double u = 1.0 - eddy_rng_unit(rng); /* in (0, 1] */
   reservoir->offered++;
   reservoir->offered_weight += (double)contribution->weight;
   if (contribution->time > reservoir->newest_time) reservoir->newest_time = contribution->time;
+  if (surely_too_small(reservoir, u, (double)contribution->weight)) return;
+  double key = eddy_ln(u) / (double)contribution->weight;
   if (reservoir->count < EDDY_DELTA_VECTORS_MAX) {
     put(reservoir, reservoir->count++, key, contribution);
     if (reservoir->count == EDDY_DELTA_VECTORS_MAX) eddy_reservoir_find_least(reservoir);

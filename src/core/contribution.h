@@ -1,11 +1,12 @@
 /* What an engine tells the trainer: a weighted reservoir of raw vectors, at most EDDY_DELTA_VECTORS_MAX of them.
  *
  * A-Res (Efraimidis & Spirakis, Weighted random sampling with a reservoir, Information Processing Letters 97(5), 2006): each
- * vector gets the key u^(1/w), u uniform in (0, 1]; the largest keys stay. Keys are kept as ln(u) / w. A reservoir that overflowed
- * holds each vector with a chance proportional to its weight, so there each kept one stands for an equal share of the weight
- * offered; before that each keeps its own weight.
+ * vector gets the key u^(1/w), u uniform in (0, 1]; the largest keys stay. Keys are kept as ln(u) / w. A reservoir that
+ * overflowed holds each vector with a chance proportional to its weight, so there each kept one stands for an equal share of
+ * the weight offered; before that each keeps its own weight.
  *
- * All memory is taken at init: adding cannot fail. Cost: one logarithm per vector, a scan over 256 keys when one is replaced.
+ * All memory is taken at init: adding cannot fail. Cost: one random number; a logarithm and a scan over 256
+ * keys when one is replaced.
  */
 #ifndef EDDY_CORE_CONTRIBUTION_H
 #define EDDY_CORE_CONTRIBUTION_H
@@ -40,7 +41,8 @@ struct eddy_contribution {
 };
 void eddy_reservoir_add(struct eddy_reservoir *reservoir, struct eddy_rng *rng, const struct eddy_contribution *contribution);
 
-/* Appends the contents as one MODEL_DELTA with this number and clears the reservoir. 0, or EDDY_E_NOMEM with nothing changed. */
+/* Appends the contents as one MODEL_DELTA with this number and clears the reservoir. 0, or EDDY_E_NOMEM with nothing changed.
+ */
 int eddy_reservoir_take(struct eddy_reservoir *reservoir, struct eddy_effects *effects, uint64_t number);
 
 #endif

@@ -26,14 +26,15 @@ static size_t round_up(size_t size) {
 const char *eddy_suppression_name(enum eddy_suppression suppression) {
   static const char *const names[EDDY_SUPPRESSION_COUNT] = {
 #define X(constant, name, sentence) [EDDY_SUPPRESS_##constant] = (name),
-    EDDY_SUPPRESSIONS(X)
+      EDDY_SUPPRESSIONS(X)
 #undef X
   };
   return (unsigned)suppression < EDDY_SUPPRESSION_COUNT ? names[suppression] : NULL;
 }
 
 void eddy_effects_init(struct eddy_effects *effects, const struct eddy_allocator *allocator) {
-  *effects = (struct eddy_effects){.allocator = allocator != NULL && allocator->resize != NULL ? *allocator : eddy_allocator_malloc};
+  *effects =
+      (struct eddy_effects){.allocator = allocator != NULL && allocator->resize != NULL ? *allocator : eddy_allocator_malloc};
 }
 
 static void free_block(struct eddy_effects *effects, struct eddy_arena_block *block) {

@@ -9,7 +9,7 @@
 #include "core/engine_tail.h"
 #include "core/feature.h"
 
-/* Life ------------------------------------------------------------------------------------------------------------------------*/
+/* Life ----------------------------------------------------------------------------------------------------------------------*/
 
 static int take_working_memory(struct eddy_engine *engine) {
   engine->encoded_capacity = engine->spec->limits.tail_bytes + (size_t)EDDY_TAIL_SLACK;
@@ -67,7 +67,7 @@ int eddy_engine_new(struct eddy_engine **engine, const struct eddy_engine_option
   return 0;
 }
 
-/* State -----------------------------------------------------------------------------------------------------------------------*/
+/* State ---------------------------------------------------------------------------------------------------------------------*/
 
 void eddy_savepoint_return(struct eddy_engine *engine, struct eddy_effects *effects, const struct eddy_savepoint *savepoint) {
   engine->partition_time = savepoint->partition_time;
@@ -97,7 +97,7 @@ int eddy_engine_take_delta(struct eddy_engine *engine, struct eddy_effects *effe
   return error;
 }
 
-/* Getters ---------------------------------------------------------------------------------------------------------------------*/
+/* Getters -------------------------------------------------------------------------------------------------------------------*/
 
 int64_t eddy_engine_partition_time(const struct eddy_engine *engine) {
   return engine->partition_time;
@@ -132,7 +132,7 @@ void eddy_engine_segment_sizes(const struct eddy_engine *engine, uint64_t *sizes
   memcpy(sizes, engine->sizes.users, sizeof engine->sizes.users);
 }
 
-/* One user --------------------------------------------------------------------------------------------------------------------*/
+/* One user ------------------------------------------------------------------------------------------------------------------*/
 
 static uint16_t count_cart_lines(const struct eddy_engine *engine, const struct eddy_profile *profile, int64_t time) {
   if (profile->tail_size == 0) return 0;

@@ -6,7 +6,7 @@
 #include "core/effects.h"
 #include "core/feature.h"
 
-/* Sizes -----------------------------------------------------------------------------------------------------------------------*/
+/* Sizes ---------------------------------------------------------------------------------------------------------------------*/
 
 static int size_slot(const struct eddy_engine *engine, uint32_t id) {
   if (engine->model != NULL) return eddy_model_slot(engine->model, id);
@@ -78,7 +78,7 @@ void eddy_engine_recount_segments(struct eddy_engine *engine) {
   engine->sizes = sizes;
 }
 
-/* Segments --------------------------------------------------------------------------------------------------------------------*/
+/* Segments ------------------------------------------------------------------------------------------------------------------*/
 
 static struct eddy_segment_changed *push_change(struct eddy_engine *engine, const struct eddy_profile *profile, int64_t time,
                                                 struct eddy_effects *effects) {

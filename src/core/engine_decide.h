@@ -1,7 +1,7 @@
 /* decide, the half with effects: cluster segments and contributions (ALGORITHMS 3.4, 4). Triggers decide in core/trigger.h.
  *
- * Nothing here can fail: the caller has reserved EDDY_SEGMENT_EFFECTS effects before. Published fields change only together with
- * an effect (invariant 1).
+ * Nothing here can fail: the caller has reserved EDDY_SEGMENT_EFFECTS effects before. Published fields change only together
+ * with an effect (invariant 1).
  */
 #ifndef EDDY_CORE_ENGINE_DECIDE_H
 #define EDDY_CORE_ENGINE_DECIDE_H

@@ -9,11 +9,7 @@
 #include "core/feature.h"
 #include "core/trigger.h"
 
-#if defined(__SANITIZE_ADDRESS__) && !defined(EDDY_CHECK_FOLD)
-#define EDDY_CHECK_FOLD 1
-#endif
-
-/* Plan ------------------------------------------------------------------------------------------------------------------------*/
+/* Plan ----------------------------------------------------------------------------------------------------------------------*/
 
 static uint64_t hash_event_id(struct eddy_str event_id) {
   if (event_id.len == 0) return 0;
@@ -42,7 +38,7 @@ struct eddy_fold_plan eddy_fold_plan(const struct eddy_spec_compiled *compiled, 
   return plan;
 }
 
-/* Tail ------------------------------------------------------------------------------------------------------------------------*/
+/* Tail ----------------------------------------------------------------------------------------------------------------------*/
 
 static bool concerns_consent(enum eddy_event_type type) {
   return (eddy_consent_mask() & EDDY_EVENT_BIT(type)) != 0;
@@ -63,15 +59,15 @@ void eddy_tail_keep_consent(struct eddy_tail *tail) {
   tail->subscribed_at = subscribed_at;
 }
 
-void eddy_fold_tail(const struct eddy_spec_compiled *compiled, const struct eddy_fold_plan *plan, const struct eddy_event *event,
-                    struct eddy_tail *tail, struct eddy_counters *counters) {
+void eddy_fold_tail(const struct eddy_spec_compiled *compiled, const struct eddy_fold_plan *plan,
+                    const struct eddy_event *event, struct eddy_tail *tail, struct eddy_counters *counters) {
   if (plan->afresh) eddy_tail_keep_consent(tail);
   if ((compiled->tail_types & EDDY_EVENT_BIT(event->type)) == 0) return;
   if (plan->action == EDDY_FOLD_EVENT) eddy_cart_fold(compiled->spec, tail, event, plan->newest, counters);
   eddy_triggers_fold(compiled->spec, tail, event, plan->newest, counters);
 }
 
-/* Record ----------------------------------------------------------------------------------------------------------------------*/
+/* Record --------------------------------------------------------------------------------------------------------------------*/
 
 void eddy_profile_empty(const struct eddy_spec_compiled *compiled, struct eddy_profile *profile) {
   profile->evidence = 0;

@@ -5,13 +5,17 @@
  *   plan    looks: is the event a duplicate, too old, the first of a new life?
  *   tail    changes the working tail (only for event types that concern it)
  *   record  changes the fixed record, and returns the weight with which the user may teach the trainer
- * Builds with AddressSanitizer, or with EDDY_CHECK_FOLD defined, fold every record twice and compare the bytes.
+ * Builds with AddressSanitizer, or with EDDY_CHECK_FOLD defined, fold everything twice and compare the bytes.
  */
 #ifndef EDDY_CORE_ENGINE_FOLD_H
 #define EDDY_CORE_ENGINE_FOLD_H
 
 #include "core/profile.h"
 #include "core/tail.h"
+
+#if defined(__SANITIZE_ADDRESS__) && !defined(EDDY_CHECK_FOLD)
+#define EDDY_CHECK_FOLD 1
+#endif
 
 enum eddy_fold_action {
   EDDY_FOLD_EVENT,        /* all of it */
@@ -33,8 +37,8 @@ struct eddy_fold_plan eddy_fold_plan(const struct eddy_spec_compiled *compiled, 
 /* Whether the plan may change a tail of that size. */
 bool eddy_fold_needs_tail(const struct eddy_spec_compiled *compiled, const struct eddy_fold_plan *plan,
                           const struct eddy_event *event, uint32_t tail_size);
-void eddy_fold_tail(const struct eddy_spec_compiled *compiled, const struct eddy_fold_plan *plan, const struct eddy_event *event,
-                    struct eddy_tail *tail, struct eddy_counters *counters);
+void eddy_fold_tail(const struct eddy_spec_compiled *compiled, const struct eddy_fold_plan *plan,
+                    const struct eddy_event *event, struct eddy_tail *tail, struct eddy_counters *counters);
 
 /* Returns the weight of the contribution, 0 for none. */
 float eddy_fold_record(const struct eddy_spec_compiled *compiled, const struct eddy_fold_plan *plan,

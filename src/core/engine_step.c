@@ -2,7 +2,8 @@
  *
  * prepare does everything that needs memory, on working copies: the slice of other users' deadlines, the user's own deadlines,
  * the fold of its tail, room for effects, the record of a new user. If it fails, everything is taken back and the call has
- * changed nothing (invariant 5). commit cannot fail: it folds the record, puts tails in place, arms timers, decides the segment.
+ * changed nothing (invariant 5). commit cannot fail: it folds the record, puts tails in place, arms timers, decides the
+ * segment.
  */
 #include <string.h>
 
@@ -42,7 +43,7 @@ static bool erases(const struct step *step) {
   return step->event->type == EDDY_USER_ERASED;
 }
 
-/* Prepare ---------------------------------------------------------------------------------------------------------------------*/
+/* Prepare -------------------------------------------------------------------------------------------------------------------*/
 
 static void advance(struct step *step) {
   struct eddy_engine *engine = step->engine;
@@ -73,7 +74,7 @@ static bool tail_too_large(struct eddy_engine *engine) {
   return eddy_tail_encode(&engine->scratch->tail, engine->encoded, engine->encoded_capacity) > engine->spec->limits.tail_bytes;
 }
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef EDDY_CHECK_FOLD
 /* Invariant 2 for the tail: folding a copy gives the same bytes. The working tail is left as it was found. */
 static void check_tail_fold(struct step *step, const uint8_t *bytes, size_t size) {
   struct eddy_engine *engine = step->engine;
@@ -88,8 +89,8 @@ static void check_tail_fold(struct step *step, const uint8_t *bytes, size_t size
     uint8_t *out = copy + (size_t)i * engine->encoded_capacity;
     sizes[i] = eddy_tail_encode(&engine->scratch->tail, out, engine->encoded_capacity);
   }
-  EDDY_ASSERT(sizes[0] == sizes[1] && (sizes[0] > engine->encoded_capacity ||
-                                       memcmp(copy, copy + engine->encoded_capacity, sizes[0]) == 0));
+  EDDY_ASSERT(sizes[0] == sizes[1] &&
+              (sizes[0] > engine->encoded_capacity || memcmp(copy, copy + engine->encoded_capacity, sizes[0]) == 0));
   eddy_resize(NULL, copy, 2 * engine->encoded_capacity, 0);
   if (size == 0) eddy_tail_clear(&engine->scratch->tail);
   EDDY_ASSERT(size == 0 || eddy_tail_decode(&engine->scratch->tail, bytes, size) == 0);
@@ -125,8 +126,8 @@ static int decide_triggers(struct step *step) {
   return eddy_triggers_decide_now(step->engine, step->event->user_id, step->now, step->effects);
 }
 
-/* Deadlines that are due fire before the event is folded (invariant 3), and once more after it: a late event may arm one that is
- * due already. */
+/* Deadlines that are due fire before the event is folded (invariant 3), and once more after it: a late event may arm one that
+ * is due already. */
 static int prepare_tail(struct step *step) {
   const struct eddy_profile *profile = profile_of(step);
   uint32_t tail_size = profile != NULL ? profile->tail_size : 0;
@@ -175,7 +176,7 @@ static void take_back(struct step *step) {
   eddy_tail_abandon(step->engine, &step->own);
 }
 
-/* Commit ----------------------------------------------------------------------------------------------------------------------*/
+/* Commit --------------------------------------------------------------------------------------------------------------------*/
 
 static void erase(struct step *step) {
   struct eddy_profile *profile = profile_of(step);
@@ -218,7 +219,7 @@ static void commit(struct step *step) {
   if (step->effects != NULL) decide(step, contribution);
 }
 
-/* Entry -----------------------------------------------------------------------------------------------------------------------*/
+/* Entry ---------------------------------------------------------------------------------------------------------------------*/
 
 static int run(struct step *step) {
   struct eddy_engine *engine = step->engine;

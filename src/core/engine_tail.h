@@ -8,9 +8,9 @@
 
 /* A changed tail that waits for its place. Zeroed: nothing to write. */
 struct eddy_tail_write {
-  uint32_t slot;     /* EDDY_SLOT_NONE while the profile does not exist yet */
+  uint32_t slot; /* EDDY_SLOT_NONE while the profile does not exist yet */
   bool pending;
-  uint8_t *block;    /* NULL: the tail became empty */
+  uint8_t *block; /* NULL: the tail became empty */
   uint32_t size;
   int64_t next_due;  /* INT64_MAX: no deadline */
   int64_t taken_due; /* due time of the timer that was taken out of the wheel, EDDY_TIME_NONE if none was */

@@ -1,5 +1,5 @@
-/* The passing of time without events: due deadlines, and the idle sweep that visits every profile once per day of partition time
- * (ALGORITHMS 0.1 and 3.4: idle users teach the centroids and move between them, too).
+/* The passing of time without events: due deadlines, and the idle sweep that visits every profile once per day of partition
+ * time (ALGORITHMS 0.1 and 3.4: idle users teach the centroids and move between them, too).
  *
  * Each deadline and each visit is all-or-nothing. A tick that runs out of memory after it did something says "more is due"; the
  * next one then fails at its first piece of work and has changed nothing (invariant 5).
@@ -10,7 +10,7 @@
 #include "core/engine_fold.h"
 #include "core/engine_tail.h"
 
-/* Deadlines -------------------------------------------------------------------------------------------------------------------*/
+/* Deadlines -----------------------------------------------------------------------------------------------------------------*/
 
 /* 1 if a deadline was handled, 0 if none is due, EDDY_E_NOMEM. */
 static int fire_next(struct eddy_engine *engine, int64_t now, struct eddy_effects *effects) {
@@ -22,7 +22,7 @@ static int fire_next(struct eddy_engine *engine, int64_t now, struct eddy_effect
   return fired;
 }
 
-/* Sweep -----------------------------------------------------------------------------------------------------------------------*/
+/* Sweep ---------------------------------------------------------------------------------------------------------------------*/
 
 /* Slots of this lap that should have been visited by now. */
 static uint32_t sweep_target(const struct eddy_engine *engine) {
@@ -99,7 +99,7 @@ static int sweep_next(struct eddy_engine *engine, struct eddy_effects *effects) 
   return 1;
 }
 
-/* Tick ------------------------------------------------------------------------------------------------------------------------*/
+/* Tick ----------------------------------------------------------------------------------------------------------------------*/
 
 /* Deadlines come first: someone waits for them. */
 static int work(struct eddy_engine *engine, int64_t now, struct eddy_effects *effects) {

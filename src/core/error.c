@@ -4,15 +4,15 @@
 
 const char *eddy_strerror(int error) {
   switch (error) {
-  case EDDY_OK:
-    return "no error";
+    case EDDY_OK:
+      return "no error";
 #define X(name, code, sentence) \
   case EDDY_E_##name:           \
     return sentence;
-    EDDY_ERRORS(X)
+      EDDY_ERRORS(X)
 #undef X
-  default:
-    return "unknown error";
+    default:
+      return "unknown error";
   }
 }
 

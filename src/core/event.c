@@ -6,7 +6,7 @@
 
 static const char *const type_names[EDDY_EVENT_TYPE_COUNT] = {
 #define X(constant, name) [EDDY_##constant] = (name),
-  EDDY_EVENT_TYPES(X)
+    EDDY_EVENT_TYPES(X)
 #undef X
 };
 
@@ -24,10 +24,10 @@ int eddy_event_type_find(struct eddy_str name) {
 }
 
 const struct eddy_event eddy_event_empty = {
-  .event_time = EDDY_TIME_NONE,
-  .received_at = EDDY_TIME_NONE,
-  .machine_open = -1,
-  .bot_suspected = -1,
-  .latitude = NAN,
-  .longitude = NAN,
+    .event_time = EDDY_TIME_NONE,
+    .received_at = EDDY_TIME_NONE,
+    .machine_open = -1,
+    .bot_suspected = -1,
+    .latitude = NAN,
+    .longitude = NAN,
 };

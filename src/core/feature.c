@@ -2,7 +2,7 @@
 
 #include "base/fmath.h"
 
-/* Decay -----------------------------------------------------------------------------------------------------------------------*/
+/* Decay ---------------------------------------------------------------------------------------------------------------------*/
 
 /* 2^(-elapsed / half-life) per class. */
 static float class_factor(const struct eddy_spec_compiled *compiled, unsigned class, int64_t elapsed) {
@@ -11,7 +11,7 @@ static float class_factor(const struct eddy_spec_compiled *compiled, unsigned cl
 }
 
 static void all_factors(const struct eddy_spec_compiled *compiled, int64_t elapsed, float *factors) {
-  for (unsigned class = 0; class < compiled->class_count; class++) factors[class] = class_factor(compiled, class, elapsed);
+  for (unsigned class = 0; class < compiled->class_count; class ++) factors[class] = class_factor(compiled, class, elapsed);
 }
 
 static void decay_lanes(const struct eddy_spec_compiled *compiled, struct eddy_profile *profile, int64_t elapsed) {
@@ -23,7 +23,7 @@ static void decay_lanes(const struct eddy_spec_compiled *compiled, struct eddy_p
 /* Minor units of one event; more is a typing error. */
 #define MONEY_MAX 1e15
 
-/* What an event adds ----------------------------------------------------------------------------------------------------------*/
+/* What an event adds --------------------------------------------------------------------------------------------------------*/
 
 float eddy_event_weight(const struct eddy_event *event) {
   bool by_machine = event->machine_open == 1 || event->bot_suspected == 1;
@@ -74,10 +74,10 @@ static void addends(const struct eddy_spec_compiled *compiled, const struct eddy
   values[EDDY_ADD_PIECES] = (float)(sign * pieces(event)) * weight;
 }
 
-/* Folding ---------------------------------------------------------------------------------------------------------------------*/
+/* Folding -------------------------------------------------------------------------------------------------------------------*/
 
-static void add_to_lanes(const struct eddy_spec_compiled *compiled, struct eddy_profile *profile, const struct eddy_event *event,
-                         int64_t behind, struct eddy_counters *counters) {
+static void add_to_lanes(const struct eddy_spec_compiled *compiled, struct eddy_profile *profile,
+                         const struct eddy_event *event, int64_t behind, struct eddy_counters *counters) {
   const struct eddy_lane_update *update = &compiled->updates[compiled->first_update[event->type]];
   const struct eddy_lane_update *end = &compiled->updates[compiled->first_update[event->type + 1]];
   if (update == end) return;
@@ -89,7 +89,8 @@ static void add_to_lanes(const struct eddy_spec_compiled *compiled, struct eddy_
   }
 }
 
-static void refresh_ages(const struct eddy_spec_compiled *compiled, struct eddy_profile *profile, const struct eddy_event *event) {
+static void refresh_ages(const struct eddy_spec_compiled *compiled, struct eddy_profile *profile,
+                         const struct eddy_event *event) {
   int64_t *ages = eddy_profile_ages(compiled, profile);
   for (uint64_t slots = compiled->ages_of[event->type]; slots != 0; slots &= slots - 1) {
     unsigned slot = (unsigned)__builtin_ctzll(slots);
@@ -123,17 +124,17 @@ void eddy_features_fold(const struct eddy_spec_compiled *compiled, struct eddy_p
   if (profile->evidence < EVIDENCE_MAX) profile->evidence += weight;
 }
 
-/* Reading ---------------------------------------------------------------------------------------------------------------------*/
+/* Reading -------------------------------------------------------------------------------------------------------------------*/
 
-/* Decay factors from the newest event to `time`; false if none is needed. */
-static bool factors_at(const struct eddy_spec_compiled *compiled, const struct eddy_profile *profile, int64_t time,
+/* Decay factors from the newest event to `time`. */
+static void factors_at(const struct eddy_spec_compiled *compiled, const struct eddy_profile *profile, int64_t time,
                        float *factors) {
-  if (profile->last_time == EDDY_TIME_NONE || time <= profile->last_time) {
-    for (unsigned class = 0; class < compiled->class_count; class++) factors[class] = 1;
-    return false;
+  int64_t elapsed = profile->last_time != EDDY_TIME_NONE && time > profile->last_time ? time - profile->last_time : 0;
+  if (elapsed > 0) {
+    all_factors(compiled, elapsed, factors);
+  } else {
+    for (unsigned class = 0; class < compiled->class_count; class ++) factors[class] = 1;
   }
-  all_factors(compiled, time - profile->last_time, factors);
-  return true;
 }
 
 /* Refunds may take a sum below zero: what is read is never negative. */
@@ -143,7 +144,8 @@ static float read_lane(const struct eddy_spec_compiled *compiled, const struct e
   return value > 0 ? value : 0;
 }
 
-static float read_age(const struct eddy_spec_compiled *compiled, const struct eddy_profile *profile, int64_t time, unsigned slot) {
+static float read_age(const struct eddy_spec_compiled *compiled, const struct eddy_profile *profile, int64_t time,
+                      unsigned slot) {
   int64_t at = eddy_profile_ages(compiled, profile)[slot];
   if (at == EDDY_TIME_NONE || profile->last_time == EDDY_TIME_NONE) return compiled->absent_days;
   int64_t now = time > profile->last_time ? time : profile->last_time;
@@ -180,19 +182,18 @@ float eddy_feature_read(const struct eddy_spec_compiled *compiled, const struct 
   return read_feature(compiled, profile, time, factors, feature);
 }
 
+/* Once per event, so the loop over lanes has no branch: lanes are not clipped at 0 here. */
 static void read_dimensions(const struct eddy_spec_compiled *compiled, const struct eddy_profile *profile, int64_t time,
                             float *values) {
   float factors[EDDY_HALF_LIVES_MAX];
-  bool decays = factors_at(compiled, profile, time, factors);
-  for (unsigned i = 0; i < compiled->dimension_count; i++) {
-    int lane = compiled->dimension_lane[i];
-    if (lane < 0) {
-      values[i] = read_feature(compiled, profile, time, factors, compiled->dimension_feature[i]);
-    } else if (decays) {
-      values[i] = read_lane(compiled, profile, factors, (unsigned)lane);
-    } else {
-      values[i] = profile->lanes[lane] > 0 ? profile->lanes[lane] : 0;
-    }
+  factors_at(compiled, profile, time, factors);
+  for (unsigned i = 0; i < compiled->lane_dimension_count; i++) {
+    struct eddy_lane_dimension at = compiled->lane_dimensions[i];
+    values[at.dimension] = profile->lanes[at.lane] * factors[at.class];
+  }
+  for (unsigned i = 0; i < compiled->computed_dimension_count; i++) {
+    unsigned dimension = compiled->computed_dimensions[i];
+    values[dimension] = read_feature(compiled, profile, time, factors, compiled->dimension_feature[dimension]);
   }
 }
 
@@ -200,9 +201,11 @@ void eddy_features_vector(const struct eddy_spec_compiled *compiled, const struc
                           float *raw) {
   float natural[EDDY_FEATURES_MAX];
   read_dimensions(compiled, profile, time, natural);
-  eddy_log1pf_many(natural, raw, compiled->dimension_count);
+  eddy_log1pf_many(natural, raw, compiled->dimension_count); /* takes negative values as 0 */
   if (compiled->all_log1p) return;
   for (unsigned i = 0; i < compiled->dimension_count; i++) {
-    if (compiled->spec->features[compiled->dimension_feature[i]].transform == EDDY_TRANSFORM_NONE) raw[i] = natural[i];
+    if (compiled->spec->features[compiled->dimension_feature[i]].transform == EDDY_TRANSFORM_NONE) {
+      raw[i] = natural[i] > 0 ? natural[i] : 0;
+    }
   }
 }

@@ -1,8 +1,8 @@
 /* Features: folding an event into the lanes and ages of a profile, and reading them out.
  *
- * Decayed sums are kept by forward decay (Cormode, Shkapenyuk, Srivastava, Xu: Forward decay, ICDE 2009): all lanes are valid at
- * the profile's own newest event time (invariant 6). A newer event decays them once, with one exponential per half-life; an older
- * one adds v * 2^(-(last - t) / h) and lands exactly where it would have, so the order of arrival does not matter.
+ * Decayed sums are kept by forward decay (Cormode, Shkapenyuk, Srivastava, Xu: Forward decay, ICDE 2009): all lanes are valid
+ * at the profile's own newest event time (invariant 6). A newer event decays them once, with one exponential per half-life; an
+ * older one adds v * 2^(-(last - t) / h) and lands exactly where it would have, so the order of arrival does not matter.
  *
  * Pure functions of profile and event. Cost: O(half-lives) exponentials, O(lanes) multiplications.
  */

@@ -11,7 +11,7 @@ enum { FIRST_CAPACITY_LOG2 = 8, CAPACITY_LOG2_MAX = 31 };
 
 static const struct eddy_index_entry no_entry = {0, EDDY_SLOT_NONE};
 
-/* Index -----------------------------------------------------------------------------------------------------------------------*/
+/* Index ---------------------------------------------------------------------------------------------------------------------*/
 
 static uint32_t tag_of(uint64_t hash) {
   return (uint32_t)(hash >> 32);
@@ -75,7 +75,7 @@ static bool has_id(const struct eddy_profile_table *table, uint32_t slot, struct
   return own.len == id.len && memcmp(own.data, id.data, id.len) == 0;
 }
 
-/* Table -----------------------------------------------------------------------------------------------------------------------*/
+/* Table ---------------------------------------------------------------------------------------------------------------------*/
 
 int eddy_profile_table_init(struct eddy_profile_table *table, const struct eddy_allocator *allocator, uint32_t record_size,
                             const uint64_t key[2]) {
@@ -166,7 +166,7 @@ void eddy_profile_table_remove(struct eddy_profile_table *table, uint32_t slot) 
   eddy_slab_free(&table->slab, slot);
 }
 
-/* Prefetch --------------------------------------------------------------------------------------------------------------------*/
+/* Prefetch ------------------------------------------------------------------------------------------------------------------*/
 
 void eddy_profile_table_prefetch_entry(const struct eddy_profile_table *table, uint64_t hash) {
   __builtin_prefetch(&table->entries[home_of(table->capacity_log2, tag_of(hash))]);
@@ -181,7 +181,7 @@ void eddy_profile_table_prefetch_record(const struct eddy_profile_table *table, 
   for (uint32_t offset = 0; offset < table->record_size; offset += LINE) __builtin_prefetch(record + offset, 1);
 }
 
-/* Blocks ----------------------------------------------------------------------------------------------------------------------*/
+/* Blocks --------------------------------------------------------------------------------------------------------------------*/
 
 uint8_t *eddy_profile_table_new_block(struct eddy_profile_table *table, size_t size) {
   return eddy_pool_new(&table->pool, size);
@@ -193,7 +193,7 @@ void eddy_profile_table_free_block(struct eddy_profile_table *table, uint8_t *bl
   eddy_pool_free(&table->pool, block, size);
 }
 
-/* Validation ------------------------------------------------------------------------------------------------------------------*/
+/* Validation ----------------------------------------------------------------------------------------------------------------*/
 
 static int broken(char *why, size_t size, const char *what, uint32_t slot) {
   snprintf(why, size, "profile table: %s (slot %u)", what, slot);
@@ -206,7 +206,8 @@ int eddy_profile_table_validate(const struct eddy_profile_table *table, char *wh
     uint32_t slot = table->entries[at].slot;
     if (slot == EDDY_SLOT_NONE) continue;
     entries++;
-    if (slot >= table->slab.used || !eddy_profile_table_live(table, slot)) return broken(why, size, "an entry without a profile", slot);
+    if (slot >= table->slab.used || !eddy_profile_table_live(table, slot))
+      return broken(why, size, "an entry without a profile", slot);
     struct eddy_str id = eddy_profile_id(eddy_profile_table_at(table, slot));
     uint64_t hash = eddy_profile_table_hash(table, id);
     if (eddy_profile_table_find(table, hash, id) != slot) return broken(why, size, "a profile that is not found", slot);

@@ -1,11 +1,11 @@
 /* All profiles of an engine: a slab of fixed records, a pool of variable blocks, and a hash index from user id to slot.
  *
- * The index is an open-addressing table of 8-byte entries (tag = upper half of the keyed hash, slot), at most 4/5 full. An entry's
- * home is given by the top bits of its tag, so the table grows without touching a single profile. It is a hint of nothing: it
- * holds exactly the live slots (invariant 7) and is not part of a snapshot.
+ * The index is an open-addressing table of 8-byte entries (tag = upper half of the keyed hash, slot), at most 4/5 full. An
+ * entry's home is given by the top bits of its tag, so the table grows without touching a single profile. It is a hint of
+ * nothing: it holds exactly the live slots (invariant 7) and is not part of a snapshot.
  *
- * Inserting is two steps, eddy_profile_table_reserve() and then _insert(), so that a caller can put its own reservations between.
- * Cost: find touches one line of the index and the record. Thread: the engine's.
+ * Inserting is two steps, eddy_profile_table_reserve() and then _insert(), so that a caller can put its own reservations
+ * between. Cost: find touches one line of the index and the record. Thread: the engine's.
  */
 #ifndef EDDY_CORE_PROFILE_TABLE_H
 #define EDDY_CORE_PROFILE_TABLE_H

@@ -26,7 +26,7 @@ static bool time_ok(int64_t time) {
   return time == EDDY_TIME_NONE || (time >= -EDDY_EVENT_TIME_MAX && time <= EDDY_EVENT_TIME_MAX);
 }
 
-/* Head ------------------------------------------------------------------------------------------------------------------------*/
+/* Head ----------------------------------------------------------------------------------------------------------------------*/
 
 static int check_head(const struct eddy_engine *engine, const uint8_t *bytes, size_t size) {
   struct eddy_reader reader;
@@ -72,7 +72,7 @@ static int read_engine(struct eddy_engine *engine, struct eddy_reader *reader) {
   return !reader->failed && counters_ok && generator_ok && clock_ok(engine) ? 0 : EDDY_E_CORRUPT;
 }
 
-/* Reservoir -------------------------------------------------------------------------------------------------------------------*/
+/* Reservoir -----------------------------------------------------------------------------------------------------------------*/
 
 static bool read_vector(struct eddy_reservoir *reservoir, uint16_t at, struct eddy_reader *reader) {
   bool finite = true;
@@ -102,7 +102,7 @@ static int read_reservoir(struct eddy_reservoir *reservoir, struct eddy_reader *
   return 0;
 }
 
-/* Profiles --------------------------------------------------------------------------------------------------------------------*/
+/* Profiles ------------------------------------------------------------------------------------------------------------------*/
 
 static bool life_ok(const struct eddy_profile *profile) {
   bool stub = profile->last_time == EDDY_TIME_NONE;

@@ -83,7 +83,8 @@ static void write_arrays(const struct eddy_spec_compiled *compiled, const struct
   for (unsigned i = 0; i < compiled->spec->limits.recent_ids; i++) eddy_write_u64(writer, recent[i]);
 }
 
-static void write_profile(const struct eddy_spec_compiled *compiled, const struct eddy_profile *profile, struct output *output) {
+static void write_profile(const struct eddy_spec_compiled *compiled, const struct eddy_profile *profile,
+                          struct output *output) {
   struct eddy_writer *writer = begin_piece(output);
   eddy_write_u8(writer, profile->id_length);
   if (profile->id_length == 0) return;

@@ -19,42 +19,44 @@ struct default_feature {
 #define BIT(type) EDDY_EVENT_BIT(EDDY_##type)
 /* A refund or cancellation takes its value back out of a sum. */
 #define SPEND (BIT(ORDER_COMPLETED) | BIT(ORDER_CANCELLED) | BIT(ORDER_REFUNDED))
-#define COUNT_ROW(name, on, days, cluster) {name, EDDY_FOLD_COUNT, BIT(on), days, cluster, false}
-#define AGE_ROW(name, on) {name, EDDY_FOLD_AGE, BIT(on), 0, false, false}
+#define COUNT_ROW(name, on, days, cluster) \
+  { name, EDDY_FOLD_COUNT, BIT(on), days, cluster, false }
+#define AGE_ROW(name, on) \
+  { name, EDDY_FOLD_AGE, BIT(on), 0, false, false }
 
 static const struct default_feature default_features[] = {
-  COUNT_ROW("opens_1d", EMAIL_OPENED, 1, false),
-  COUNT_ROW("opens_7d", EMAIL_OPENED, 7, true),
-  COUNT_ROW("opens_30d", EMAIL_OPENED, 30, true),
-  COUNT_ROW("clicks_1d", EMAIL_CLICKED, 1, false),
-  COUNT_ROW("clicks_7d", EMAIL_CLICKED, 7, true),
-  COUNT_ROW("clicks_30d", EMAIL_CLICKED, 30, true),
-  COUNT_ROW("views_1d", PRODUCT_VIEWED, 1, false),
-  COUNT_ROW("views_7d", PRODUCT_VIEWED, 7, true),
-  COUNT_ROW("views_30d", PRODUCT_VIEWED, 30, true),
-  COUNT_ROW("carts_1d", PRODUCT_ADDED, 1, false),
-  COUNT_ROW("carts_7d", PRODUCT_ADDED, 7, true),
-  COUNT_ROW("carts_30d", PRODUCT_ADDED, 30, true),
-  COUNT_ROW("visits_1d", SESSION_STARTED, 1, false),
-  COUNT_ROW("visits_7d", SESSION_STARTED, 7, true),
-  COUNT_ROW("visits_30d", SESSION_STARTED, 30, true),
-  COUNT_ROW("searches_7d", PRODUCTS_SEARCHED, 7, true),
-  COUNT_ROW("wishlist_30d", WISHLIST_ADDED, 30, true),
-  COUNT_ROW("checkouts_7d", CHECKOUT_STARTED, 7, false),
-  COUNT_ROW("removals_7d", PRODUCT_REMOVED, 7, false),
-  COUNT_ROW("coupons_30d", COUPON_APPLIED, 30, false),
-  COUNT_ROW("orders_30d", ORDER_COMPLETED, 30, true),
-  COUNT_ROW("orders_180d", ORDER_COMPLETED, 180, false),
-  {"spend_30d", EDDY_FOLD_SUM, SPEND, 30, true, true},
-  {"spend_180d", EDDY_FOLD_SUM, SPEND, 180, false, true},
-  COUNT_ROW("sends_4d", EMAIL_SENT, 4, false),
-  COUNT_ROW("opens_60d", EMAIL_OPENED, 60, false),
-  COUNT_ROW("clicks_60d", EMAIL_CLICKED, 60, false),
-  COUNT_ROW("sends_60d", EMAIL_SENT, 60, false),
-  {"click_rate_60d", EDDY_FOLD_RATIO, 0, 0, false, false},
-  AGE_ROW("since_open", EMAIL_OPENED),
-  AGE_ROW("since_order", ORDER_COMPLETED),
-  AGE_ROW("since_visit", SESSION_STARTED),
+    COUNT_ROW("opens_1d", EMAIL_OPENED, 1, false),
+    COUNT_ROW("opens_7d", EMAIL_OPENED, 7, true),
+    COUNT_ROW("opens_30d", EMAIL_OPENED, 30, true),
+    COUNT_ROW("clicks_1d", EMAIL_CLICKED, 1, false),
+    COUNT_ROW("clicks_7d", EMAIL_CLICKED, 7, true),
+    COUNT_ROW("clicks_30d", EMAIL_CLICKED, 30, true),
+    COUNT_ROW("views_1d", PRODUCT_VIEWED, 1, false),
+    COUNT_ROW("views_7d", PRODUCT_VIEWED, 7, true),
+    COUNT_ROW("views_30d", PRODUCT_VIEWED, 30, true),
+    COUNT_ROW("carts_1d", PRODUCT_ADDED, 1, false),
+    COUNT_ROW("carts_7d", PRODUCT_ADDED, 7, true),
+    COUNT_ROW("carts_30d", PRODUCT_ADDED, 30, true),
+    COUNT_ROW("visits_1d", SESSION_STARTED, 1, false),
+    COUNT_ROW("visits_7d", SESSION_STARTED, 7, true),
+    COUNT_ROW("visits_30d", SESSION_STARTED, 30, true),
+    COUNT_ROW("searches_7d", PRODUCTS_SEARCHED, 7, true),
+    COUNT_ROW("wishlist_30d", WISHLIST_ADDED, 30, true),
+    COUNT_ROW("checkouts_7d", CHECKOUT_STARTED, 7, false),
+    COUNT_ROW("removals_7d", PRODUCT_REMOVED, 7, false),
+    COUNT_ROW("coupons_30d", COUPON_APPLIED, 30, false),
+    COUNT_ROW("orders_30d", ORDER_COMPLETED, 30, true),
+    COUNT_ROW("orders_180d", ORDER_COMPLETED, 180, false),
+    {"spend_30d", EDDY_FOLD_SUM, SPEND, 30, true, true},
+    {"spend_180d", EDDY_FOLD_SUM, SPEND, 180, false, true},
+    COUNT_ROW("sends_4d", EMAIL_SENT, 4, false),
+    COUNT_ROW("opens_60d", EMAIL_OPENED, 60, false),
+    COUNT_ROW("clicks_60d", EMAIL_CLICKED, 60, false),
+    COUNT_ROW("sends_60d", EMAIL_SENT, 60, false),
+    {"click_rate_60d", EDDY_FOLD_RATIO, 0, 0, false, false},
+    AGE_ROW("since_open", EMAIL_OPENED),
+    AGE_ROW("since_order", ORDER_COMPLETED),
+    AGE_ROW("since_visit", SESSION_STARTED),
 };
 enum {
   DEFAULT_FEATURES = sizeof default_features / sizeof default_features[0],
@@ -84,18 +86,18 @@ static void fill_features(struct eddy_spec *spec) {
 
 static void fill_trigger(struct eddy_trigger_spec *trigger) {
   *trigger = (struct eddy_trigger_spec){
-    .name = "cart_abandonment",
-    .kind = EDDY_TRIGGER_ABSENCE,
-    .subject = EDDY_SUBJECT_CART,
-    .mode = EDDY_MODE_LIVE,
-    .payload = EDDY_PAYLOAD_CART,
-    .after = BIT(PRODUCT_ADDED) | BIT(CART_UPDATED),
-    .without = BIT(ORDER_COMPLETED) | BIT(CHECKOUT_STARTED),
-    .wait_ms = {EDDY_HOUR_MS},
-    .step_count = 1,
-    .cooldown_ms = 24 * EDDY_HOUR_MS,
-    .max_lateness_ms = 24 * EDDY_HOUR_MS,
-    .priority = 10,
+      .name = "cart_abandonment",
+      .kind = EDDY_TRIGGER_ABSENCE,
+      .subject = EDDY_SUBJECT_CART,
+      .mode = EDDY_MODE_LIVE,
+      .payload = EDDY_PAYLOAD_CART,
+      .after = BIT(PRODUCT_ADDED) | BIT(CART_UPDATED),
+      .without = BIT(ORDER_COMPLETED) | BIT(CHECKOUT_STARTED),
+      .wait_ms = {EDDY_HOUR_MS},
+      .step_count = 1,
+      .cooldown_ms = 24 * EDDY_HOUR_MS,
+      .max_lateness_ms = 24 * EDDY_HOUR_MS,
+      .priority = 10,
   };
 }
 
@@ -105,14 +107,14 @@ void eddy_spec_default(struct eddy_spec *spec) {
   fill_trigger(&spec->triggers[0]);
   spec->trigger_count = 1;
   spec->limits = (struct eddy_limits){
-    .recent_ids = 8,
-    .cart_lines = 64,
-    .carts = 8,
-    .viewed_items = 0,
-    .attributes = 16,
-    .armed_times = 32,
-    .fired_marks = 32,
-    .tail_bytes = 16 * 1024,
+      .recent_ids = 8,
+      .cart_lines = 64,
+      .carts = 8,
+      .viewed_items = 0,
+      .attributes = 16,
+      .armed_times = 32,
+      .fired_marks = 32,
+      .tail_bytes = 16 * 1024,
   };
   memcpy(spec->currency, "USD", sizeof spec->currency);
   spec->allowed_lateness_ms = 10 * EDDY_SECOND_MS;

@@ -42,7 +42,8 @@ static bool owns_lane(const struct eddy_feature_spec *feature) {
   return feature->fold == EDDY_FOLD_COUNT || feature->fold == EDDY_FOLD_SUM;
 }
 
-static bool references_ok(const struct eddy_spec *spec, const struct eddy_feature_spec *feature, const struct complaint *complaint) {
+static bool references_ok(const struct eddy_spec *spec, const struct eddy_feature_spec *feature,
+                          const struct complaint *complaint) {
   uint16_t places[2] = {feature->of, feature->to};
   for (int i = 0; i < 2; i++) {
     if (places[i] >= spec->feature_count || !owns_lane(&spec->features[places[i]])) {
@@ -142,14 +143,14 @@ static bool limits_ok(const struct eddy_limits *limits, const struct complaint *
     const char *name;
     uint32_t value, min, max;
   } rows[] = {
-    {"recent_ids", limits->recent_ids, 0, 64},
-    {"cart_lines", limits->cart_lines, 1, 256},
-    {"carts", limits->carts, 1, 16},
-    {"viewed_items", limits->viewed_items, 0, 32},
-    {"attributes", limits->attributes, 0, 64},
-    {"armed_times", limits->armed_times, 1, 64},
-    {"fired_marks", limits->fired_marks, 1, 64},
-    {"tail_bytes", limits->tail_bytes, 1024, 56 * 1024},
+      {"recent_ids", limits->recent_ids, 0, 64},
+      {"cart_lines", limits->cart_lines, 1, 256},
+      {"carts", limits->carts, 1, 16},
+      {"viewed_items", limits->viewed_items, 0, 32},
+      {"attributes", limits->attributes, 0, 64},
+      {"armed_times", limits->armed_times, 1, 64},
+      {"fired_marks", limits->fired_marks, 1, 64},
+      {"tail_bytes", limits->tail_bytes, 1024, 56 * 1024},
   };
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
     if (rows[i].value < rows[i].min || rows[i].value > rows[i].max) {

@@ -64,6 +64,16 @@ static void list_updates(struct eddy_spec_compiled *compiled) {
   compiled->first_update[EDDY_EVENT_TYPE_COUNT] = count;
 }
 
+static void sort_dimension(struct eddy_spec_compiled *compiled, uint16_t dimension, uint16_t position) {
+  if (!owns_lane(&compiled->spec->features[position])) {
+    compiled->computed_dimensions[compiled->computed_dimension_count++] = (uint8_t)dimension;
+    return;
+  }
+  uint8_t lane = compiled->feature_place[position];
+  compiled->lane_dimensions[compiled->lane_dimension_count++] =
+      (struct eddy_lane_dimension){.dimension = (uint8_t)dimension, .lane = lane, .class = compiled->lane_class[lane]};
+}
+
 static void list_dimensions(struct eddy_spec_compiled *compiled) {
   compiled->all_log1p = true;
   for (uint16_t i = 0; i < compiled->spec->feature_count; i++) {
@@ -71,7 +81,7 @@ static void list_dimensions(struct eddy_spec_compiled *compiled) {
     if (!feature->cluster) continue;
     uint16_t at = compiled->dimension_count++;
     compiled->dimension_feature[at] = (uint8_t)i;
-    compiled->dimension_lane[at] = owns_lane(feature) ? (int8_t)compiled->feature_place[i] : -1;
+    sort_dimension(compiled, at, i);
     if (feature->transform != EDDY_TRANSFORM_LOG1P) compiled->all_log1p = false;
   }
 }

@@ -18,6 +18,10 @@ struct eddy_lane_update {
   uint8_t lane, addend; /* enum eddy_addend */
 };
 
+struct eddy_lane_dimension {
+  uint8_t dimension, lane, class;
+};
+
 /* Events with a time outside this range are not events: sums of a time and the longest spans stay far from overflow. */
 #define EDDY_EVENT_TIME_MAX (INT64_C(1) << 46)
 
@@ -40,7 +44,9 @@ struct eddy_spec_compiled {
   bool takes_money[EDDY_EVENT_TYPE_COUNT];
 
   uint8_t dimension_feature[EDDY_FEATURES_MAX];
-  int8_t dimension_lane[EDDY_FEATURES_MAX]; /* -1: the feature is computed */
+  struct eddy_lane_dimension lane_dimensions[EDDY_FEATURES_MAX]; /* dimensions that are the read-out of a lane */
+  uint8_t computed_dimensions[EDDY_FEATURES_MAX];                /* all others */
+  uint16_t lane_dimension_count, computed_dimension_count;
   bool all_log1p;
 };
 

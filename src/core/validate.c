@@ -34,7 +34,8 @@ static bool limits_ok(const struct eddy_engine *engine, const struct eddy_profil
   const struct eddy_limits *limits = &engine->spec->limits;
   if (profile->recent_count > limits->recent_ids) return broken(complaint, "9: recent ids", profile->timer.seq);
   if (profile->tail_size > engine->encoded_capacity) return broken(complaint, "9: tail bytes", profile->timer.seq);
-  if ((profile->tail_size == 0) != (profile->tail == NULL)) return broken(complaint, "9: a tail without bytes", profile->timer.seq);
+  if ((profile->tail_size == 0) != (profile->tail == NULL))
+    return broken(complaint, "9: a tail without bytes", profile->timer.seq);
   return true;
 }
 
@@ -89,7 +90,8 @@ static bool clock_ok(const struct eddy_engine *engine, const struct complaint *c
       engine->partition_time < engine->newest_time - engine->spec->allowed_lateness_ms) {
     return broken(complaint, "3: partition time is behind the newest event", 0);
   }
-  if (engine->sweep.cursor > engine->table.slab.used) return broken(complaint, "the sweep is beyond the slots", engine->sweep.cursor);
+  if (engine->sweep.cursor > engine->table.slab.used)
+    return broken(complaint, "the sweep is beyond the slots", engine->sweep.cursor);
   return true;
 }
 

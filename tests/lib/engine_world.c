@@ -8,7 +8,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 
-/* Random events ---------------------------------------------------------------------------------------------------------------*/
+/* Random events -------------------------------------------------------------------------------------------------------------*/
 
 void world_init(struct world *world, uint64_t seed, const struct world_options *options) {
   *world = (struct world){.options = *options, .clock = INT64_C(1700000000000)};
@@ -26,7 +26,7 @@ static struct eddy_str text(const char *chars) {
 /* Commerce is frequent here: it is what tails and triggers live on. Every type occurs. */
 static enum eddy_event_type random_type(struct world *world) {
   static const enum eddy_event_type frequent[] = {
-      EDDY_PRODUCT_ADDED, EDDY_PRODUCT_ADDED,   EDDY_CART_UPDATED, EDDY_PRODUCT_REMOVED,   EDDY_ORDER_COMPLETED,
+      EDDY_PRODUCT_ADDED,  EDDY_PRODUCT_ADDED,   EDDY_CART_UPDATED, EDDY_PRODUCT_REMOVED,  EDDY_ORDER_COMPLETED,
       EDDY_PRODUCT_VIEWED, EDDY_SESSION_STARTED, EDDY_EMAIL_OPENED, EDDY_CHECKOUT_STARTED, EDDY_EMAIL_SENT,
   };
   if (chance(world, 80)) return frequent[eddy_rng_below(&world->rng, sizeof frequent / sizeof frequent[0])];
@@ -147,7 +147,7 @@ struct eddy_model *world_model(const struct eddy_spec *spec, uint64_t seed) {
   return model;
 }
 
-/* Snapshots -------------------------------------------------------------------------------------------------------------------*/
+/* Snapshots -----------------------------------------------------------------------------------------------------------------*/
 
 static int append(void *ctx, const void *bytes, size_t size) {
   return eddy_buffer_append(ctx, bytes, size);
@@ -159,7 +159,7 @@ void world_snapshot(const struct eddy_engine *engine, struct eddy_buffer *bytes)
   EDDY_ASSERT(error == 0);
 }
 
-/* Effects ---------------------------------------------------------------------------------------------------------------------*/
+/* Effects -------------------------------------------------------------------------------------------------------------------*/
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t size) {
   return eddy_hash_mix(hash ^ (size > 0 ? eddy_hash_stable(bytes, size) : 0) ^ (size * UINT64_C(0x9e3779b97f4a7c15)));
@@ -241,7 +241,7 @@ uint64_t world_effects_hash(uint64_t hash, const struct eddy_effects *effects, s
   return hash;
 }
 
-/* Memory ----------------------------------------------------------------------------------------------------------------------*/
+/* Memory --------------------------------------------------------------------------------------------------------------------*/
 
 static void *failing_resize(void *ctx, void *old, size_t old_size, size_t new_size) {
   struct failing_allocator *failing = ctx;

@@ -8,7 +8,7 @@
 #include "base/rng.h"
 #include "eddy/eddy.h"
 
-/* Random events ---------------------------------------------------------------------------------------------------------------*/
+/* Random events -------------------------------------------------------------------------------------------------------------*/
 
 struct world_event {
   struct eddy_event event; /* points into this struct: do not copy */
@@ -18,8 +18,8 @@ struct world_event {
 
 struct world_options {
   unsigned users;
-  int64_t step_ms;          /* mean time between events */
-  int64_t disorder_ms;      /* events are stamped up to this before the clock */
+  int64_t step_ms;                                          /* mean time between events */
+  int64_t disorder_ms;                                      /* events are stamped up to this before the clock */
   unsigned percent_duplicate, percent_ancient, percent_gap; /* gap: the clock jumps by gap_ms */
   int64_t gap_ms;
 };
@@ -41,17 +41,17 @@ void world_spec(struct eddy_spec *spec);
 /* A random model for the specification; some ids are shared between models of different seeds. */
 struct eddy_model *world_model(const struct eddy_spec *spec, uint64_t seed);
 
-/* Snapshots -------------------------------------------------------------------------------------------------------------------*/
+/* Snapshots -----------------------------------------------------------------------------------------------------------------*/
 
 /* Into a new buffer (malloc); fini it. */
 void world_snapshot(const struct eddy_engine *engine, struct eddy_buffer *bytes);
 
-/* Effects ---------------------------------------------------------------------------------------------------------------------*/
+/* Effects -------------------------------------------------------------------------------------------------------------------*/
 
 /* Continues a hash over everything that effects from position `from` on say. */
 uint64_t world_effects_hash(uint64_t hash, const struct eddy_effects *effects, size_t from);
 
-/* Memory ----------------------------------------------------------------------------------------------------------------------*/
+/* Memory --------------------------------------------------------------------------------------------------------------------*/
 
 /* Fails the call number `fail_at` (from 1), once. Freeing never fails and does not count. */
 struct failing_allocator {

@@ -1,4 +1,5 @@
-/* Seeded runs of the engine against itself and against naive oracles. A failing seed is printed: EDDY_SEED=<n> runs it alone. */
+/* Seeded runs of the engine against itself and against naive oracles. A failing seed is printed: EDDY_SEED=<n> runs it alone.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,9 +47,9 @@ static void assert_same_state(const struct eddy_engine *a, const struct eddy_eng
   eddy_buffer_fini(&right);
 }
 
-/* Twins -----------------------------------------------------------------------------------------------------------------------
- * Two engines get the same calls; one of them is torn down and restored from its snapshot at random steps, gets its events one by
- * one and lives under another history of capacities. Effects and snapshots must be equal at every step (invariant 10).
+/* Twins ---------------------------------------------------------------------------------------------------------------------
+ * Two engines get the same calls; one of them is torn down and restored from its snapshot at random steps, gets its events one
+ * by one and lives under another history of capacities. Effects and snapshots must be equal at every step (invariant 10).
  */
 
 enum { MODELS = 4, TWIN_STEPS = 1500, TWIN_USERS = 12 };
@@ -143,7 +144,8 @@ static void do_restore(struct twins *twins) {
 
 static unsigned user_number(struct eddy_str id) {
   unsigned user = 0;
-  for (uint32_t i = 5; i < id.len && id.data[i] >= '0' && id.data[i] <= '9'; i++) user = user * 10 + (unsigned)(id.data[i] - '0');
+  for (uint32_t i = 5; i < id.len && id.data[i] >= '0' && id.data[i] <= '9'; i++)
+    user = user * 10 + (unsigned)(id.data[i] - '0');
   return user;
 }
 
@@ -178,10 +180,14 @@ static void run_twins(uint64_t seed, struct eddy_counters *total) {
   twins_start(twins, seed);
   for (int i = 0; i < TWIN_STEPS; i++) {
     uint64_t dice = eddy_rng_below(&twins->rng, 100);
-    if (dice < 70) do_events(twins);
-    else if (dice < 85) do_tick(twins);
-    else if (dice < 90) do_restore(twins);
-    else if (dice < 95) do_model(twins);
+    if (dice < 70)
+      do_events(twins);
+    else if (dice < 85)
+      do_tick(twins);
+    else if (dice < 90)
+      do_restore(twins);
+    else if (dice < 95)
+      do_model(twins);
     else {
       assert_int_equal(eddy_engine_take_delta(twins->steady, &twins->left), 0);
       assert_int_equal(eddy_engine_take_delta(twins->restored, &twins->right), 0);
@@ -219,7 +225,7 @@ static void test_twins(void **state) {
   assert_true(total.limit_cart_lines > 0 && total.limit_carts > 0 && total.limit_fired_marks > 0 && total.limit_tail_bytes > 0);
 }
 
-/* Lanes -----------------------------------------------------------------------------------------------------------------------
+/* Lanes ---------------------------------------------------------------------------------------------------------------------
  * Bar Q1 of ALGORITHMS 15: 20,000 events of one user, late ones among them, against sums in double over all of them.
  */
 
@@ -302,7 +308,7 @@ static void test_lanes(void **state) {
   print_message("lanes: largest relative error %.2e (bar 2e-5)\n", worst);
 }
 
-/* Order -----------------------------------------------------------------------------------------------------------------------
+/* Order ---------------------------------------------------------------------------------------------------------------------
  * Bar Q2: the same events sorted and shuffled within the allowed lateness give the same features and the same triggers.
  */
 
@@ -343,7 +349,8 @@ static void run_order(const struct eddy_spec *spec, struct arrival *arrivals, in
   for (int i = 0; i < ORDER_EVENTS; i++) {
     assert_int_equal(eddy_engine_step(engine, arrivals[i].event, EDDY_TIME_NONE, &effects), 0);
   }
-  while (eddy_engine_tick(engine, end, EDDY_TIME_NONE, 100, &effects) > 0) {}
+  while (eddy_engine_tick(engine, end, EDDY_TIME_NONE, 100, &effects) > 0) {
+  }
   memset(outcome, 0, sizeof *outcome);
   for (size_t i = 0; i < effects.count; i++) {
     bool trigger = effects.items[i].kind == EDDY_TRIGGER_FIRED || effects.items[i].kind == EDDY_TRIGGER_SUPPRESSED;
@@ -361,15 +368,21 @@ static void run_order(const struct eddy_spec *spec, struct arrival *arrivals, in
   }
   const struct eddy_counters *counters = eddy_engine_counters(engine);
   assert_int_equal(counters->late, 0);
-  assert_int_equal(counters->limit_armed_times + counters->limit_cart_lines + counters->limit_carts + counters->limit_tail_bytes, 0);
+  assert_int_equal(
+      counters->limit_armed_times + counters->limit_cart_lines + counters->limit_carts + counters->limit_tail_bytes, 0);
   eddy_effects_fini(&effects);
   eddy_engine_free(engine);
 }
 
 static void order_spec(struct eddy_spec *spec) {
   world_spec(spec);
-  spec->limits = (struct eddy_limits){
-      .recent_ids = 8, .cart_lines = 256, .carts = 16, .attributes = 16, .armed_times = 64, .fired_marks = 64, .tail_bytes = 48 * 1024};
+  spec->limits = (struct eddy_limits){.recent_ids = 8,
+                                      .cart_lines = 256,
+                                      .carts = 16,
+                                      .attributes = 16,
+                                      .armed_times = 64,
+                                      .fired_marks = 64,
+                                      .tail_bytes = 48 * 1024};
   spec->allowed_lateness_ms = 15 * EDDY_MINUTE_MS;
   spec->idle_ttl_ms = 400 * EDDY_DAY_MS;
   spec->sweep = false;
@@ -419,14 +432,15 @@ static void test_order(void **state) {
   print_message("order: %zu triggers\n", fired);
 }
 
-/* Fold ------------------------------------------------------------------------------------------------------------------------
+/* Fold ----------------------------------------------------------------------------------------------------------------------
  * The replay half: no effect, no counter, no time; features as live.
  */
 static void test_fold_replays(void **state) {
   (void)state;
   struct eddy_spec spec;
   struct world world;
-  struct world_options options = {.users = 10, .step_ms = EDDY_MINUTE_MS, .disorder_ms = EDDY_MINUTE_MS, .percent_duplicate = 10};
+  struct world_options options = {
+      .users = 10, .step_ms = EDDY_MINUTE_MS, .disorder_ms = EDDY_MINUTE_MS, .percent_duplicate = 10};
   order_spec(&spec);
   world_init(&world, 5, &options);
   struct eddy_engine *live = new_engine(&spec), *replay = new_engine(&spec);

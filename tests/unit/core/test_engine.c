@@ -7,7 +7,7 @@ static void assert_near(double value, double expected) {
   if (fabs(value - expected) > 1e-5 * fmax(1, fabs(expected))) fail_msg("%.9g is not %.9g", value, expected);
 }
 
-/* Time and users --------------------------------------------------------------------------------------------------------------*/
+/* Time and users ------------------------------------------------------------------------------------------------------------*/
 
 static void test_partition_time_never_goes_back(void **state) {
   (void)state;
@@ -39,12 +39,9 @@ static void test_events_out_of_range_change_nothing(void **state) {
   char id[EDDY_USER_ID_MAX + 2];
   memset(id, 'x', sizeof id);
   struct eddy_event bad[] = {
-      event_of(EDDY_USER_MERGED, "a", T0 + 1),
-      event_of((enum eddy_event_type)99, "a", T0 + 1),
-      event_of(EDDY_PRODUCT_VIEWED, "", T0 + 1),
-      event_of(EDDY_PRODUCT_VIEWED, "a", -1),
-      event_of(EDDY_PRODUCT_VIEWED, "a", INT64_MAX),
-      event_of(EDDY_PRODUCT_VIEWED, "a", EDDY_TIME_NONE),
+      event_of(EDDY_USER_MERGED, "a", T0 + 1),       event_of((enum eddy_event_type)99, "a", T0 + 1),
+      event_of(EDDY_PRODUCT_VIEWED, "", T0 + 1),     event_of(EDDY_PRODUCT_VIEWED, "a", -1),
+      event_of(EDDY_PRODUCT_VIEWED, "a", INT64_MAX), event_of(EDDY_PRODUCT_VIEWED, "a", EDDY_TIME_NONE),
       event_of(EDDY_PRODUCT_VIEWED, "a", T0 + 1),
   };
   size_t count = sizeof bad / sizeof bad[0];
@@ -104,7 +101,7 @@ static void test_erasure_leaves_nothing(void **state) {
   fixture_free(fixture);
 }
 
-/* Features --------------------------------------------------------------------------------------------------------------------*/
+/* Features ------------------------------------------------------------------------------------------------------------------*/
 
 static void test_machines_weigh_nothing(void **state) {
   (void)state;
@@ -154,7 +151,7 @@ static void test_money(void **state) {
   assert_near(feature_of(fixture, "a", T0, "spend_30d"), 2000);
   event.value = 9999;
   step(fixture, &event);
-  assert_near(feature_of(fixture, "a", T0, "spend_30d"), 0); /* clipped where it is read */
+  assert_near(feature_of(fixture, "a", T0, "spend_30d"), 0);  /* clipped where it is read */
   assert_near(feature_of(fixture, "a", T0, "orders_30d"), 3); /* counts count orders, not refunds */
   fixture_free(fixture);
 }
@@ -178,7 +175,7 @@ static void test_ages_and_rates(void **state) {
   fixture_free(fixture);
 }
 
-/* Segments --------------------------------------------------------------------------------------------------------------------*/
+/* Segments ------------------------------------------------------------------------------------------------------------------*/
 
 /* Two centroids on the axis of opens_7d, which is dimension 0: at 0 and at 2 (in ln(1 + opens)). */
 static struct eddy_model *line_model(const struct eddy_spec *spec, uint32_t first_id, uint32_t second_id) {
@@ -189,8 +186,14 @@ static struct eddy_model *line_model(const struct eddy_spec *spec, uint32_t firs
   for (int i = 0; i < EDDY_FEATURES_MAX; i++) ones[i] = 1;
   centroids[d] = 2;
   struct eddy_model_parts parts = {
-      .version = 9, .dimensions = d, .clusters = 2, .mean = zeros, .deviation = ones, .weight = weight,
-      .centroids = centroids, .cards = cards,
+      .version = 9,
+      .dimensions = d,
+      .clusters = 2,
+      .mean = zeros,
+      .deviation = ones,
+      .weight = weight,
+      .centroids = centroids,
+      .cards = cards,
   };
   struct eddy_model *model = eddy_model_new(&parts, NULL);
   assert_non_null(model);
@@ -277,16 +280,16 @@ static void test_models_of_other_dimensions_are_refused(void **state) {
   fixture_free(fixture);
 }
 
-/* Contributions ---------------------------------------------------------------------------------------------------------------*/
+/* Contributions -------------------------------------------------------------------------------------------------------------*/
 
 static void test_contributions_weigh_elapsed_time(void **state) {
   (void)state;
   struct fixture *fixture = fixture_new();
   fixture_start(fixture);
-  happen(fixture, EDDY_PRODUCT_VIEWED, "a", T0);                          /* first: 1/4 */
-  happen(fixture, EDDY_PRODUCT_VIEWED, "a", T0 + 29 * EDDY_MINUTE_MS);    /* below half an hour: none */
-  happen(fixture, EDDY_PRODUCT_VIEWED, "a", T0 + 12 * EDDY_HOUR_MS);      /* 1/2 since the first */
-  happen(fixture, EDDY_PRODUCT_VIEWED, "a", T0 + 90 * EDDY_HOUR_MS);      /* 1 at most */
+  happen(fixture, EDDY_PRODUCT_VIEWED, "a", T0);                       /* first: 1/4 */
+  happen(fixture, EDDY_PRODUCT_VIEWED, "a", T0 + 29 * EDDY_MINUTE_MS); /* below half an hour: none */
+  happen(fixture, EDDY_PRODUCT_VIEWED, "a", T0 + 12 * EDDY_HOUR_MS);   /* 1/2 since the first */
+  happen(fixture, EDDY_PRODUCT_VIEWED, "a", T0 + 90 * EDDY_HOUR_MS);   /* 1 at most */
   assert_int_equal(eddy_engine_take_delta(fixture->engine, &fixture->effects), 0);
   assert_int_equal(fixture->effects.count, 1);
   const struct eddy_model_delta *delta = &fixture->effects.items[0].as.delta;
@@ -324,15 +327,17 @@ static void test_sweep_visits_everyone_once_a_day(void **state) {
   assert_int_equal(eddy_engine_tick(fixture->engine, EDDY_TIME_NONE, EDDY_TIME_NONE, 1000, &fixture->effects), 0);
   assert_int_equal(eddy_engine_counters(fixture->engine)->contributions, USERS + USERS / 2);
   assert_int_equal(eddy_engine_tick(fixture->engine, start + EDDY_DAY_MS, EDDY_TIME_NONE, 10, &fixture->effects), 1);
-  while (eddy_engine_tick(fixture->engine, EDDY_TIME_NONE, EDDY_TIME_NONE, 10, &fixture->effects) > 0) {}
+  while (eddy_engine_tick(fixture->engine, EDDY_TIME_NONE, EDDY_TIME_NONE, 10, &fixture->effects) > 0) {
+  }
   assert_int_equal(eddy_engine_counters(fixture->engine)->contributions, 2 * USERS);
   /* Ten days at once: one more visit each, not ten. */
-  while (eddy_engine_tick(fixture->engine, start + 11 * EDDY_DAY_MS, EDDY_TIME_NONE, 10, &fixture->effects) > 0) {}
+  while (eddy_engine_tick(fixture->engine, start + 11 * EDDY_DAY_MS, EDDY_TIME_NONE, 10, &fixture->effects) > 0) {
+  }
   assert_int_equal(eddy_engine_counters(fixture->engine)->contributions, 3 * USERS);
   fixture_free(fixture);
 }
 
-/* A new life ------------------------------------------------------------------------------------------------------------------*/
+/* A new life ----------------------------------------------------------------------------------------------------------------*/
 
 static void test_idle_users_vanish_and_consent_stays(void **state) {
   (void)state;
@@ -341,13 +346,15 @@ static void test_idle_users_vanish_and_consent_stays(void **state) {
   happen(fixture, EDDY_PRODUCT_VIEWED, "gone", T0);
   happen(fixture, EDDY_EMAIL_UNSUBSCRIBED, "stub", T0);
   int64_t later = T0 + 400 * EDDY_DAY_MS + EDDY_MINUTE_MS;
-  while (eddy_engine_tick(fixture->engine, later, EDDY_TIME_NONE, 10, &fixture->effects) > 0) {}
+  while (eddy_engine_tick(fixture->engine, later, EDDY_TIME_NONE, 10, &fixture->effects) > 0) {
+  }
   assert_int_equal(eddy_engine_counters(fixture->engine)->evicted, 2);
   assert_int_equal(eddy_engine_users(fixture->engine), 1);
   assert_int_equal(view_of(fixture, "stub", EDDY_TIME_NONE).last_seen, EDDY_TIME_NONE);
   /* Its next cart is still suppressed. */
   happen(fixture, EDDY_PRODUCT_ADDED, "stub", later + EDDY_DAY_MS);
-  while (eddy_engine_tick(fixture->engine, later + 2 * EDDY_DAY_MS, EDDY_TIME_NONE, 10, &fixture->effects) > 0) {}
+  while (eddy_engine_tick(fixture->engine, later + 2 * EDDY_DAY_MS, EDDY_TIME_NONE, 10, &fixture->effects) > 0) {
+  }
   assert_int_equal(eddy_engine_counters(fixture->engine)->triggers_suppressed, 1);
   assert_int_equal(fixture->effects.items[0].as.trigger.suppression, EDDY_SUPPRESS_UNSUBSCRIBED);
   assert_int_equal(eddy_engine_counters(fixture->engine)->evicted, 2);
@@ -377,7 +384,7 @@ static void test_events_after_the_ttl_start_afresh(void **state) {
   eddy_model_free(model);
 }
 
-/* Triggers --------------------------------------------------------------------------------------------------------------------*/
+/* Triggers ------------------------------------------------------------------------------------------------------------------*/
 
 static void add_to_cart(struct fixture *fixture, const char *user, int64_t time) {
   struct eddy_item item = {.product_id = EDDY_STR("p"), .price = 500, .quantity = 2, .has_price = true};
@@ -438,13 +445,14 @@ static void test_a_wave_is_taken_in_slices(void **state) {
   assert_int_equal(fixture->effects.count, SLICE);
   assert_int_equal(eddy_engine_tick(fixture->engine, EDDY_TIME_NONE, EDDY_TIME_NONE, 5, &fixture->effects), 1);
   assert_int_equal(fixture->effects.count, SLICE + 5);
-  while (eddy_engine_tick(fixture->engine, EDDY_TIME_NONE, EDDY_TIME_NONE, 5, &fixture->effects) > 0) {}
+  while (eddy_engine_tick(fixture->engine, EDDY_TIME_NONE, EDDY_TIME_NONE, 5, &fixture->effects) > 0) {
+  }
   assert_int_equal(fixture->effects.count, USERS);
   for (size_t i = 0; i < USERS; i++) assert_int_equal(fixture->effects.items[i].number, i); /* invariant 4 */
   fixture_free(fixture);
 }
 
-/* Options ---------------------------------------------------------------------------------------------------------------------*/
+/* Options -------------------------------------------------------------------------------------------------------------------*/
 
 static void test_a_broken_specification_is_refused(void **state) {
   (void)state;
@@ -466,7 +474,8 @@ static void test_no_features_at_all(void **state) {
   fixture_start(fixture);
   happen(fixture, EDDY_PRODUCT_VIEWED, "a", T0);
   happen(fixture, EDDY_PRODUCT_ADDED, "a", T0 + EDDY_DAY_MS);
-  while (eddy_engine_tick(fixture->engine, T0 + 3 * EDDY_DAY_MS, EDDY_TIME_NONE, 10, &fixture->effects) > 0) {}
+  while (eddy_engine_tick(fixture->engine, T0 + 3 * EDDY_DAY_MS, EDDY_TIME_NONE, 10, &fixture->effects) > 0) {
+  }
   assert_int_equal(eddy_engine_take_delta(fixture->engine, &fixture->effects), 0);
   assert_int_equal(fixture->effects.count, 0);
   fixture_free(fixture);

@@ -1,5 +1,5 @@
-/* All or nothing (invariant 5): in a scripted run every single allocation fails once. The call that it hits must leave the engine
- * as it was, and trying again must lead to the same end as a run in which nothing failed.
+/* All or nothing (invariant 5): in a scripted run every single allocation fails once. The call that it hits must leave the
+ * engine as it was, and trying again must lead to the same end as a run in which nothing failed.
  */
 #include "core/engine_state.h"
 #include "engine_fixture.h"
@@ -39,10 +39,11 @@ static void start_run(struct run *run, uint64_t fail_at) {
   assert_int_equal(eddy_engine_set_model(run->engine, run->model), 0);
 }
 
-/* One call of the script; `turn` says which. Ticks go on until nothing is due, so that running out of memory in the middle of one
- * makes no difference. */
+/* One call of the script; `turn` says which. Ticks go on until nothing is due, so that running out of memory in the middle of
+ * one makes no difference. */
 static int one_call(struct run *run, unsigned turn, const struct world_event *event) {
-  if (turn % 10 == 7) return eddy_engine_tick(run->engine, event->event.event_time + EDDY_HOUR_MS, EDDY_TIME_NONE, 7, &run->effects);
+  if (turn % 10 == 7)
+    return eddy_engine_tick(run->engine, event->event.event_time + EDDY_HOUR_MS, EDDY_TIME_NONE, 7, &run->effects);
   if (turn % 50 == 9) return eddy_engine_take_delta(run->engine, &run->effects);
   return eddy_engine_step(run->engine, &event->event, EDDY_TIME_NONE, &run->effects);
 }
@@ -81,8 +82,11 @@ static void do_turn(struct run *run, unsigned turn, const struct world_event *ev
 static void play(struct run *run) {
   struct world world;
   static struct world_event event;
-  struct world_options options = {
-      .users = USERS, .step_ms = 10 * EDDY_SECOND_MS, .disorder_ms = EDDY_MINUTE_MS, .percent_gap = 1, .gap_ms = 4 * EDDY_DAY_MS};
+  struct world_options options = {.users = USERS,
+                                  .step_ms = 10 * EDDY_SECOND_MS,
+                                  .disorder_ms = EDDY_MINUTE_MS,
+                                  .percent_gap = 1,
+                                  .gap_ms = 4 * EDDY_DAY_MS};
   world_init(&world, 42, &options);
   for (unsigned turn = 0; turn < STEPS; turn++) {
     world_next(&world, &event);
@@ -125,8 +129,8 @@ static void test_every_allocation_fails_once(void **state) {
   end_run(&reference);
 }
 
-/* The pool of tails takes memory in large chunks, so its shortage hardly ever shows above. Here it is squeezed before every call
- * to a few blocks, also in the middle of a slice of other users' deadlines.
+/* The pool of tails takes memory in large chunks, so its shortage hardly ever shows above. Here it is squeezed before every
+ * call to a few blocks, also in the middle of a slice of other users' deadlines.
  */
 
 static void squeeze(struct run *run, struct eddy_pool *saved, struct eddy_rng *rng) {

@@ -52,7 +52,8 @@ static void test_random_inserts_and_removals(void **state) {
     }
     if (i % 5000 == 0 && eddy_profile_table_validate(&table, why, sizeof why) != 0) fail_msg("%s", why);
   }
-  for (unsigned number = 0; number < NAMES; number++) assert_int_equal(find(&table, name_of(text, sizeof text, number)), slots[number]);
+  for (unsigned number = 0; number < NAMES; number++)
+    assert_int_equal(find(&table, name_of(text, sizeof text, number)), slots[number]);
   eddy_profile_table_fini(&table);
 }
 

@@ -6,8 +6,8 @@ static struct fixture *busy_engine(void) {
   struct fixture *fixture = malloc(sizeof *fixture);
   struct world world;
   static struct world_event event;
-  struct world_options options = {.users = 30, .step_ms = EDDY_MINUTE_MS, .disorder_ms = EDDY_MINUTE_MS, .percent_gap = 20,
-                                  .gap_ms = 3 * EDDY_DAY_MS};
+  struct world_options options = {
+      .users = 30, .step_ms = EDDY_MINUTE_MS, .disorder_ms = EDDY_MINUTE_MS, .percent_gap = 20, .gap_ms = 3 * EDDY_DAY_MS};
   world_spec(&fixture->spec);
   fixture_start(fixture);
   struct eddy_model *model = world_model(&fixture->spec, 1);

@@ -13,7 +13,8 @@
 
 /* DESIGN section 6, in order; * = in the clustering vector. */
 static const char *const expected_features =
-    "opens_1d opens_7d* opens_30d* clicks_1d clicks_7d* clicks_30d* views_1d views_7d* views_30d* carts_1d carts_7d* carts_30d* "
+    "opens_1d opens_7d* opens_30d* clicks_1d clicks_7d* clicks_30d* views_1d views_7d* views_30d* carts_1d carts_7d* "
+    "carts_30d* "
     "visits_1d visits_7d* visits_30d* searches_7d* wishlist_30d* checkouts_7d removals_7d coupons_30d orders_30d* orders_180d "
     "spend_30d* spend_180d sends_4d opens_60d clicks_60d sends_60d click_rate_60d since_open since_order since_visit ";
 
@@ -56,47 +57,47 @@ static void test_compiled(void **state) {
 }
 
 /* Each row breaks a good specification in one place. */
-#define BREAKS(X)                                                          \
-  X(spec.features[0].name[0] = 'A')                                        \
-  X(spec.features[0].name[0] = 0)                                          \
-  X(memset(spec.features[0].name, 'a', sizeof spec.features[0].name))      \
-  X(memcpy(spec.features[1].name, "opens_1d", 9))                          \
-  X(spec.features[0].fold = (enum eddy_fold)9)                             \
-  X(spec.features[0].transform = (enum eddy_transform)2)                   \
-  X(spec.features[0].on = 0)                                               \
-  X(spec.features[0].on |= EDDY_EVENT_BIT(EDDY_EVENT_TYPE_COUNT))          \
-  X(spec.features[0].half_life_ms = EDDY_MINUTE_MS - 1)                    \
-  X(spec.features[0].half_life_ms = 4000 * EDDY_DAY_MS)                    \
-  X(spec.features[28].of = 32)                                             \
-  X(spec.features[28].to = 29)                                             \
-  X(for (int i = 0; i < 9; i++) spec.features[i].half_life_ms += i + 1)    \
-  X(spec.feature_count = EDDY_FEATURES_MAX + 1)                            \
-  X(spec.trigger_count = EDDY_TRIGGERS_MAX + 1)                            \
-  X(spec.triggers[0].name[3] = '-')                                        \
-  X((spec.triggers[1] = spec.triggers[0], spec.trigger_count = 2))         \
-  X(spec.triggers[0].kind = (enum eddy_trigger_kind)7)                     \
-  X(spec.triggers[0].after = 0)                                            \
-  X(spec.triggers[0].step_count = 0)                                       \
-  X(spec.triggers[0].step_count = EDDY_STEPS_MAX + 1)                      \
-  X(spec.triggers[0].wait_ms[0] = 0)                                       \
+#define BREAKS(X)                                                                                 \
+  X(spec.features[0].name[0] = 'A')                                                               \
+  X(spec.features[0].name[0] = 0)                                                                 \
+  X(memset(spec.features[0].name, 'a', sizeof spec.features[0].name))                             \
+  X(memcpy(spec.features[1].name, "opens_1d", 9))                                                 \
+  X(spec.features[0].fold = (enum eddy_fold)9)                                                    \
+  X(spec.features[0].transform = (enum eddy_transform)2)                                          \
+  X(spec.features[0].on = 0)                                                                      \
+  X(spec.features[0].on |= EDDY_EVENT_BIT(EDDY_EVENT_TYPE_COUNT))                                 \
+  X(spec.features[0].half_life_ms = EDDY_MINUTE_MS - 1)                                           \
+  X(spec.features[0].half_life_ms = 4000 * EDDY_DAY_MS)                                           \
+  X(spec.features[28].of = 32)                                                                    \
+  X(spec.features[28].to = 29)                                                                    \
+  X(for (int i = 0; i < 9; i++) spec.features[i].half_life_ms += i + 1)                           \
+  X(spec.feature_count = EDDY_FEATURES_MAX + 1)                                                   \
+  X(spec.trigger_count = EDDY_TRIGGERS_MAX + 1)                                                   \
+  X(spec.triggers[0].name[3] = '-')                                                               \
+  X((spec.triggers[1] = spec.triggers[0], spec.trigger_count = 2))                                \
+  X(spec.triggers[0].kind = (enum eddy_trigger_kind)7)                                            \
+  X(spec.triggers[0].after = 0)                                                                   \
+  X(spec.triggers[0].step_count = 0)                                                              \
+  X(spec.triggers[0].step_count = EDDY_STEPS_MAX + 1)                                             \
+  X(spec.triggers[0].wait_ms[0] = 0)                                                              \
   X((spec.triggers[0].step_count = 2, spec.triggers[0].wait_ms[1] = spec.triggers[0].wait_ms[0])) \
-  X(spec.triggers[0].cooldown_ms = -1)                                     \
-  X(spec.triggers[0].max_lateness_ms = -1)                                 \
-  X(spec.limits.recent_ids = 65)                                           \
-  X(spec.limits.cart_lines = 257)                                          \
-  X(spec.limits.carts = 17)                                                \
-  X(spec.limits.viewed_items = 33)                                         \
-  X(spec.limits.attributes = 65)                                           \
-  X(spec.limits.armed_times = 0)                                           \
-  X(spec.limits.fired_marks = 65)                                          \
-  X(spec.limits.tail_bytes = 60000)                                        \
-  X(spec.currency[0] = 'u')                                                \
-  X(spec.currency[3] = 'X')                                                \
-  X(spec.allowed_lateness_ms = -1)                                         \
-  X(spec.idle_ttl_ms = 0)                                                  \
-  X(spec.cart_ttl_ms = 0)                                                  \
-  X(spec.switch_margin = 1)                                                \
-  X(spec.switch_margin = (float)NAN)                                       \
+  X(spec.triggers[0].cooldown_ms = -1)                                                            \
+  X(spec.triggers[0].max_lateness_ms = -1)                                                        \
+  X(spec.limits.recent_ids = 65)                                                                  \
+  X(spec.limits.cart_lines = 257)                                                                 \
+  X(spec.limits.carts = 17)                                                                       \
+  X(spec.limits.viewed_items = 33)                                                                \
+  X(spec.limits.attributes = 65)                                                                  \
+  X(spec.limits.armed_times = 0)                                                                  \
+  X(spec.limits.fired_marks = 65)                                                                 \
+  X(spec.limits.tail_bytes = 60000)                                                               \
+  X(spec.currency[0] = 'u')                                                                       \
+  X(spec.currency[3] = 'X')                                                                       \
+  X(spec.allowed_lateness_ms = -1)                                                                \
+  X(spec.idle_ttl_ms = 0)                                                                         \
+  X(spec.cart_ttl_ms = 0)                                                                         \
+  X(spec.switch_margin = 1)                                                                       \
+  X(spec.switch_margin = (float)NAN)                                                              \
   X(spec.evidence_min = -1)
 
 static void assert_refused(const struct eddy_spec *spec, const char *what) {
@@ -111,9 +112,9 @@ static void assert_refused(const struct eddy_spec *spec, const char *what) {
 static void test_check(void **state) {
   (void)state;
   struct eddy_spec spec;
-#define X(breakage)           \
-  eddy_spec_default(&spec);   \
-  breakage;                   \
+#define X(breakage)         \
+  eddy_spec_default(&spec); \
+  breakage;                 \
   assert_refused(&spec, #breakage);
   BREAKS(X)
 #undef X
@@ -140,7 +141,8 @@ static void test_fingerprint(void **state) {
   spec.feature_count = EDDY_FEATURES_MAX;
   spec.trigger_count = EDDY_TRIGGERS_MAX;
   for (int i = 0; i < EDDY_FEATURES_MAX; i++) spec.features[i].name[EDDY_NAME_MAX] = 0, spec.features[i].cluster = true;
-  for (int i = 0; i < EDDY_TRIGGERS_MAX; i++) spec.triggers[i].name[EDDY_NAME_MAX] = 0, spec.triggers[i].step_count = EDDY_STEPS_MAX;
+  for (int i = 0; i < EDDY_TRIGGERS_MAX; i++)
+    spec.triggers[i].name[EDDY_NAME_MAX] = 0, spec.triggers[i].step_count = EDDY_STEPS_MAX;
   eddy_spec_fingerprint(&spec);
 }
 
@@ -163,7 +165,7 @@ static void test_names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_default), cmocka_unit_test(test_compiled), cmocka_unit_test(test_check),
+      cmocka_unit_test(test_default),     cmocka_unit_test(test_compiled), cmocka_unit_test(test_check),
       cmocka_unit_test(test_fingerprint), cmocka_unit_test(test_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
