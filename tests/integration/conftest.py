@@ -138,11 +138,24 @@ class RedisServer:
     def client(self):
         return redis.Redis(port=self.port, decode_responses=True)
 
-    def stop(self):
+    def _end(self, number):
         if self.process is not None:
-            self.process.terminate()
+            self.process.send_signal(number)
+            self.process.send_signal(signal.SIGCONT)
             self.process.wait(20)
             self.process = None
+
+    def stop(self):
+        self._end(signal.SIGTERM)
+
+    def kill(self):
+        self._end(signal.SIGKILL)
+
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture
