@@ -48,6 +48,41 @@ static void test_restores_to_the_same_bytes(void **state) {
   fixture_free(fixture);
 }
 
+/* A full reservoir goes on as if nothing had happened. */
+static void test_a_full_reservoir(void **state) {
+  (void)state;
+  enum { USERS = 400 };
+  struct fixture *fixture = fixture_new();
+  struct eddy_buffer first, second;
+  struct eddy_engine *engine;
+  fixture_start(fixture);
+  for (int i = 0; i < 3 * USERS; i++) {
+    char user[16];
+    snprintf(user, sizeof user, "u%d", i);
+    struct eddy_event event = event_of(EDDY_PRODUCT_VIEWED, user, T0 + i);
+    if (i == USERS) {
+      world_snapshot(fixture->engine, &first);
+      assert_int_equal(restore(&fixture->spec, first.data, first.size, &engine), 0);
+      eddy_buffer_fini(&first);
+    }
+    step(fixture, &event);
+    if (i >= USERS) assert_int_equal(eddy_engine_step(engine, &event, EDDY_TIME_NONE, &fixture->effects), 0);
+  }
+  eddy_engine_take_delta(fixture->engine, &fixture->effects);
+  eddy_engine_take_delta(engine, &fixture->effects);
+  const struct eddy_model_delta *a = &fixture->effects.items[0].as.delta, *b = &fixture->effects.items[1].as.delta;
+  assert_int_equal(a->offered, 3 * USERS);
+  assert_int_equal(a->count, EDDY_DELTA_VECTORS_MAX);
+  assert_memory_equal(a->vectors, b->vectors, sizeof(float) * a->count * a->dimensions);
+  world_snapshot(fixture->engine, &first);
+  world_snapshot(engine, &second);
+  assert_memory_equal(first.data, second.data, first.size);
+  eddy_buffer_fini(&first);
+  eddy_buffer_fini(&second);
+  eddy_engine_free(engine);
+  fixture_free(fixture);
+}
+
 static void test_an_empty_engine(void **state) {
   (void)state;
   struct fixture *fixture = fixture_new();
@@ -158,6 +193,7 @@ static void test_an_error_of_the_writer_ends_it(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_restores_to_the_same_bytes),
+      cmocka_unit_test(test_a_full_reservoir),
       cmocka_unit_test(test_an_empty_engine),
       cmocka_unit_test(test_versions_and_specifications_are_told_apart),
       cmocka_unit_test(test_every_truncation_is_refused),
