@@ -23,8 +23,11 @@ static struct fixture *busy_engine(void) {
   return fixture;
 }
 
+static uint64_t hash_key[2] = {5, 6}; /* another than the fixture's, unless a test says so */
+
 static int restore(const struct eddy_spec *spec, const void *bytes, size_t size, struct eddy_engine **engine) {
-  struct eddy_engine_options options = {.spec = spec, .seed = 99, .hash_key = {5, 6}, .memory_max = 64 * 1024 * 1024};
+  struct eddy_engine_options options = {
+      .spec = spec, .seed = 99, .hash_key = {hash_key[0], hash_key[1]}, .memory_max = 64 * 1024 * 1024};
   assert_int_equal(eddy_engine_new(engine, &options), 0);
   return eddy_engine_restore(*engine, bytes, size);
 }
@@ -56,6 +59,7 @@ static void test_a_full_reservoir(void **state) {
   struct eddy_buffer first, second;
   struct eddy_engine *engine;
   fixture_start(fixture);
+  hash_key[0] = 3, hash_key[1] = 4; /* hashes of users stand in the reservoir */
   for (int i = 0; i < 3 * USERS; i++) {
     char user[16];
     snprintf(user, sizeof user, "u%d", i);
@@ -68,19 +72,18 @@ static void test_a_full_reservoir(void **state) {
     step(fixture, &event);
     if (i >= USERS) assert_int_equal(eddy_engine_step(engine, &event, EDDY_TIME_NONE, &fixture->effects), 0);
   }
-  eddy_engine_take_delta(fixture->engine, &fixture->effects);
-  eddy_engine_take_delta(engine, &fixture->effects);
-  const struct eddy_model_delta *a = &fixture->effects.items[0].as.delta, *b = &fixture->effects.items[1].as.delta;
-  assert_int_equal(a->offered, 3 * USERS);
-  assert_int_equal(a->count, EDDY_DELTA_VECTORS_MAX);
-  assert_memory_equal(a->vectors, b->vectors, sizeof(float) * a->count * a->dimensions);
   world_snapshot(fixture->engine, &first);
   world_snapshot(engine, &second);
+  assert_int_equal(first.size, second.size);
   assert_memory_equal(first.data, second.data, first.size);
+  eddy_engine_take_delta(fixture->engine, &fixture->effects);
+  assert_int_equal(fixture->effects.items[0].as.delta.offered, 3 * USERS);
+  assert_int_equal(fixture->effects.items[0].as.delta.count, EDDY_DELTA_VECTORS_MAX);
   eddy_buffer_fini(&first);
   eddy_buffer_fini(&second);
   eddy_engine_free(engine);
   fixture_free(fixture);
+  hash_key[0] = 5, hash_key[1] = 6;
 }
 
 static void test_an_empty_engine(void **state) {
