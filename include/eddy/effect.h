@@ -28,7 +28,7 @@ struct eddy_segment_reason {
 };
 
 struct eddy_segment_changed {
-  bool has_from, has_to; /* false = no segment */
+  bool has_from, has_to; /* false = no segment: before the first one; after the idle TTL (eviction, or a new life) */
   uint32_t from, to;     /* segment ids */
   uint64_t model_version;
   int64_t event_time;    /* of the event, or of the sweep */

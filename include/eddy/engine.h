@@ -29,8 +29,8 @@ struct eddy_engine_options {
 int eddy_engine_new(struct eddy_engine **engine, const struct eddy_engine_options *options);
 void eddy_engine_free(struct eddy_engine *engine);
 
-/* Applies events in order, appending to `effects`: per event advance partition time, fire what is due for its user, fold,
- * decide; then a bounded slice of other users' due deadlines. `now` is the time of publication (wall clock in live
+/* Applies events in order, appending to `effects`: per event advance partition time, fire a bounded slice of other users' due
+ * deadlines, then what is due for its user, fold, decide. `now` is the time of publication (wall clock in live
  * operation, EDDY_TIME_NONE = use partition time). Returns how many events were applied: less than `count` only when memory
  * is short (the event at that position changed nothing and may be tried again). Profiles are prefetched across the batch:
  * 256-1024 events a call are best. An event with no effect on state (duplicate id, unsupported type) counts as applied. */
