@@ -108,7 +108,8 @@ struct eddy_user_view {
   int64_t segment_since;
   float features[EDDY_FEATURES_MAX]; /* natural units, in the spec's order */
   int64_t next_due;                  /* earliest pending deadline or EDDY_TIME_NONE */
-  uint16_t cart_lines;
+  uint16_t cart_lines;               /* over all carts */
+  uint16_t viewed_items, attributes; /* kept word for word */
 };
 /* 0 or EDDY_E_NOT_FOUND. */
 int eddy_engine_user(const struct eddy_engine *engine, struct eddy_str user_id, int64_t time, struct eddy_user_view *view);

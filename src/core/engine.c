@@ -134,12 +134,16 @@ void eddy_engine_segment_sizes(const struct eddy_engine *engine, uint64_t *sizes
 
 /* One user ------------------------------------------------------------------------------------------------------------------*/
 
-static uint16_t count_cart_lines(const struct eddy_engine *engine, const struct eddy_profile *profile, int64_t time) {
-  if (profile->tail_size == 0) return 0;
+/* What the tail holds as of `time`, counted. */
+static void count_tail(const struct eddy_engine *engine, const struct eddy_profile *profile, int64_t time,
+                       struct eddy_user_view *view) {
+  if (profile->tail_size == 0) return;
   struct eddy_scratch *scratch = engine->scratch;
   int error = eddy_tail_decode(&scratch->tail, profile->tail, profile->tail_size);
   EDDY_ASSERT(error == 0);
-  return eddy_cart_read(engine->spec, &scratch->tail, (struct eddy_str){0}, time, scratch->lines, NULL, NULL);
+  view->cart_lines = eddy_cart_read(engine->spec, &scratch->tail, (struct eddy_str){0}, time, scratch->lines, NULL, NULL);
+  view->viewed_items = scratch->tail.viewed_count;
+  view->attributes = scratch->tail.attribute_count;
 }
 
 int eddy_engine_user(const struct eddy_engine *engine, struct eddy_str user_id, int64_t time, struct eddy_user_view *view) {
@@ -157,8 +161,8 @@ int eddy_engine_user(const struct eddy_engine *engine, struct eddy_str user_id, 
       .segment = profile->segment,
       .segment_since = profile->segment_since,
       .next_due = eddy_timer_armed(&profile->timer) ? profile->timer.due : EDDY_TIME_NONE,
-      .cart_lines = count_cart_lines(engine, profile, at < EDDY_EVENT_TIME_MAX ? at + 1 : EDDY_EVENT_TIME_MAX),
   };
+  count_tail(engine, profile, at < EDDY_EVENT_TIME_MAX ? at + 1 : EDDY_EVENT_TIME_MAX, view);
   eddy_features_read(&engine->compiled, profile, at, view->features);
   return 0;
 }

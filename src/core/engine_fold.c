@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "core/cart.h"
 #include "core/consent.h"
+#include "core/facts.h"
 #include "core/feature.h"
 #include "core/trigger.h"
 
@@ -63,7 +64,10 @@ void eddy_fold_tail(const struct eddy_spec_compiled *compiled, const struct eddy
                     const struct eddy_event *event, struct eddy_tail *tail, struct eddy_counters *counters) {
   if (plan->afresh) eddy_tail_keep_consent(tail);
   if ((compiled->tail_types & EDDY_EVENT_BIT(event->type)) == 0) return;
-  if (plan->action == EDDY_FOLD_EVENT) eddy_cart_fold(compiled->spec, tail, event, plan->newest, counters);
+  if (plan->action == EDDY_FOLD_EVENT) {
+    eddy_cart_fold(compiled->spec, tail, event, plan->newest, counters);
+    eddy_facts_fold(compiled->spec, tail, event, counters);
+  }
   eddy_triggers_fold(compiled->spec, tail, event, plan->newest, counters);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "core/facts.h"
 #include "core/trigger.h"
 
 static bool owns_lane(const struct eddy_feature_spec *feature) {
@@ -89,7 +90,7 @@ static void list_dimensions(struct eddy_spec_compiled *compiled) {
 void eddy_spec_compile(const struct eddy_spec *spec, struct eddy_spec_compiled *compiled) {
   memset(compiled, 0, sizeof *compiled);
   compiled->spec = spec;
-  compiled->tail_types = eddy_triggers_mask(spec);
+  compiled->tail_types = eddy_triggers_mask(spec) | eddy_facts_mask(spec);
   compiled->oldest_matters_ms = spec->idle_ttl_ms;
   compiled->absent_days = (float)((double)spec->idle_ttl_ms / (double)EDDY_DAY_MS);
   place_features(compiled);

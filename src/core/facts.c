@@ -1,0 +1,64 @@
+#include "core/facts.h"
+
+eddy_event_mask eddy_facts_mask(const struct eddy_spec *spec) {
+  return (spec->limits.viewed_items > 0 ? EDDY_EVENT_BIT(EDDY_PRODUCT_VIEWED) : 0) |
+         (spec->limits.attributes > 0 ? EDDY_EVENT_BIT(EDDY_PROFILE_UPDATED) : 0);
+}
+
+/* Order of two things kept: by time, then by name, so that what falls out does not depend on the order of arrival. */
+static bool older(int64_t time, struct eddy_str name, int64_t other_time, struct eddy_str other_name) {
+  return time != other_time ? time < other_time : eddy_tail_compare(name, other_name) < 0;
+}
+
+static void keep_viewed(const struct eddy_spec *spec, struct eddy_tail *tail, struct eddy_viewed_item item,
+                        struct eddy_counters *counters) {
+  uint16_t oldest = 0;
+  for (uint16_t i = 0; i < tail->viewed_count; i++) {
+    struct eddy_viewed_item *kept = &tail->viewed[i];
+    if (eddy_tail_compare(kept->product_id, item.product_id) == 0) {
+      if (item.time > kept->time) kept->time = item.time;
+      return;
+    }
+    if (older(kept->time, kept->product_id, tail->viewed[oldest].time, tail->viewed[oldest].product_id)) oldest = i;
+  }
+  if (tail->viewed_count < spec->limits.viewed_items) {
+    tail->viewed[tail->viewed_count++] = item;
+    return;
+  }
+  counters->limit_viewed_items++;
+  if (older(tail->viewed[oldest].time, tail->viewed[oldest].product_id, item.time, item.product_id)) tail->viewed[oldest] = item;
+}
+
+static void keep_attribute(const struct eddy_spec *spec, struct eddy_tail *tail, struct eddy_attribute attribute,
+                           struct eddy_counters *counters) {
+  uint16_t oldest = 0;
+  for (uint16_t i = 0; i < tail->attribute_count; i++) {
+    struct eddy_attribute *kept = &tail->attributes[i];
+    if (eddy_tail_compare(kept->key, attribute.key) == 0) {
+      if (older(kept->time, kept->value, attribute.time, attribute.value)) *kept = attribute;
+      return;
+    }
+    if (older(kept->time, kept->key, tail->attributes[oldest].time, tail->attributes[oldest].key)) oldest = i;
+  }
+  if (tail->attribute_count < spec->limits.attributes) {
+    tail->attributes[tail->attribute_count++] = attribute;
+    return;
+  }
+  counters->limit_attributes++;
+  if (older(tail->attributes[oldest].time, tail->attributes[oldest].key, attribute.time, attribute.key)) {
+    tail->attributes[oldest] = attribute;
+  }
+}
+
+void eddy_facts_fold(const struct eddy_spec *spec, struct eddy_tail *tail, const struct eddy_event *event,
+                     struct eddy_counters *counters) {
+  if (event->type == EDDY_PRODUCT_VIEWED && spec->limits.viewed_items > 0 && event->item_count > 0) {
+    keep_viewed(spec, tail, (struct eddy_viewed_item){event->items[0].product_id, event->event_time}, counters);
+  }
+  if (event->type != EDDY_PROFILE_UPDATED || spec->limits.attributes == 0) return;
+  for (uint32_t i = 0; i < event->property_count; i++) {
+    struct eddy_attribute attribute = {eddy_tail_cut(event->properties[i].key, EDDY_TAIL_TEXT_MAX),
+                                       eddy_tail_cut(event->properties[i].value, EDDY_TAIL_TEXT_MAX), event->event_time};
+    keep_attribute(spec, tail, attribute, counters);
+  }
+}
