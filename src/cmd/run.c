@@ -17,8 +17,8 @@ enum { WAIT_MS = 200, PROGRESS_MS = 10000 };
 
 static const char usage[] =
     "usage: eddy run [-c FILE]\n\n"
-    "Reads events from Kafka, keeps profiles, publishes segment changes and triggers until SIGTERM or SIGINT; a second signal ends it\n"
-    "at once. Waits for brokers and topics that are not there yet.\n\n"
+    "Reads events from Kafka, keeps profiles, publishes segment changes and triggers until SIGTERM or SIGINT; a second signal\n"
+    "ends it at once. Waits for brokers and topics that are not there yet.\n\n"
     "  -c, --config FILE   the configuration (default: built-in, see `eddy config reference`)\n\n"
     "Exit codes: 0 left in good order, 75 try again, 78 configuration or state that somebody has to look at.\n";
 
@@ -32,15 +32,17 @@ static sigset_t block_signals(void) {
   return signals;
 }
 
-static void log_progress(struct eddy_pipeline *pipeline, const struct eddy_logger *logger, uint64_t *events_before, int64_t passed) {
+static void log_progress(struct eddy_pipeline *pipeline, const struct eddy_logger *logger, uint64_t *events_before,
+                         int64_t passed) {
   struct eddy_pipeline_stats *stats = malloc(sizeof(*stats));
   if (!stats) return;
   eddy_pipeline_stats(pipeline, stats);
   uint64_t fresh = stats->events - *events_before;
   *events_before = stats->events;
   eddy_log(logger, EDDY_LOG_INFO, "progress",
-           "events=%" PRIu64 " events_per_s=%" PRIu64 " lag=%" PRIu64 " partitions=%" PRIu64 " at_end=%" PRIu64 " users=%" PRIu64
-           " segment_changes=%" PRIu64 " triggers=%" PRIu64 " suppressed=%" PRIu64 " invalid=%" PRIu64 " model=%" PRIu64,
+           "events=%" PRIu64 " events_per_s=%" PRIu64 " lag=%" PRIu64 " partitions=%" PRIu64 " at_end=%" PRIu64
+           " users=%" PRIu64 " segment_changes=%" PRIu64 " triggers=%" PRIu64 " suppressed=%" PRIu64 " invalid=%" PRIu64
+           " model=%" PRIu64,
            stats->events, fresh * 1000 / (uint64_t)(passed > 0 ? passed : 1), stats->lag, stats->partitions,
            stats->partitions_at_end, stats->users, stats->segment_changes, stats->triggers_fired, stats->triggers_suppressed,
            stats->invalid, stats->model_version);

@@ -10,7 +10,9 @@
 
 enum {
   TRANSACTION_MS = 10000,    /* transaction.timeout.ms: after it the coordinator aborts by itself */
+  OUTCOME_MS = 15000,        /* commit and abort: by then the coordinator has decided, if it is there at all */
   CALL_MS = 2000,            /* one try of a call that is repeated */
+  ENDING_MS = 5000,          /* for all that, once the worker is to end: what is lost will be read again */
   RETRY_MIN_MS = 20, RETRY_MAX_MS = 1000,
   BLOCKED_MAX_MS = 300000,
 };
@@ -54,9 +56,11 @@ static void renew_sink(struct eddy_worker *worker) {
   worker->sink = NULL;
 }
 
-/* A worker that is to end tries for a while only. */
+/* A worker that is to end tries for a while only, and not at all if it has nothing to commit. */
 static bool may_try(const struct eddy_worker *worker, int64_t started) {
-  return !worker->failed && (!eddy_worker_ending(worker) || eddy_clock_mono() - started < TRANSACTION_MS);
+  if (worker->failed) return false;
+  if (!eddy_worker_ending(worker)) return true;
+  return worker->outbox.count > 0 && eddy_clock_mono() - started < ENDING_MS;
 }
 
 int eddy_commit_open(struct eddy_worker *worker) {
@@ -72,18 +76,20 @@ int eddy_commit_open(struct eddy_worker *worker) {
     if (result != EDDY_TXN_RETRY) renew_sink(worker);
     eddy_clock_sleep(RETRY_MIN_MS);
   }
+  if (!worker->failed && worker->outbox.count == 0) return -1;
   eddy_worker_fail(worker, 75, "ended without a last commit", "worker=%u reason=\"no broker answers\"", worker->index);
   return -1;
 }
 
-/* Outcomes ------------------------------------------------------------------------------------------------------------------ */
+/* Outcomes ----------------------------------------------------------------------------------------------------------------- */
 
 static void settle_partition(struct eddy_worker *worker, struct eddy_partition *partition) {
   partition->in_flight = false;
   partition->touched = false;
   partition->meta.sequence++;
   if (worker->redis) {
-    /* Until state is durable an engine counts its effects from 0 again after each start: the tenure stands in for the incarnation. */
+    /* Until state is durable an engine counts its effects from 0 again after each start: the tenure stands in for the
+     * incarnation. */
     eddy_redis_sink_committed(worker->redis, (uint32_t)partition->id, partition->tenure, partition->meta.sequence,
                               partition->effects.items, partition->effects.count, worker->model);
   }
@@ -131,13 +137,15 @@ static rd_kafka_topic_partition_list_t *in_flight(const struct eddy_worker *work
   return list;
 }
 
-/* +1: ours was committed; 0: it was not; -1: somebody else has committed since. */
+enum { NO_ANSWER = -2, FOREIGN = -1, NOT_COMMITTED = 0, COMMITTED = 1 };
+
+/* Was the transaction that we do not know about committed, or has somebody else committed since? */
 static int compare_sequence(const struct eddy_partition *partition, const rd_kafka_topic_partition_t *stable) {
   struct eddy_offset_meta meta = {0};
-  if (stable->offset >= 0 && eddy_offset_meta_parse(stable->metadata, stable->metadata_size, &meta) != 0) return -1;
-  if (stable->offset >= 0 && meta.incarnation != partition->meta.incarnation) return -1;
-  if (meta.sequence == partition->meta.sequence) return 0;
-  return meta.sequence == partition->meta.sequence + 1 ? 1 : -1;
+  if (stable->offset >= 0 && eddy_offset_meta_parse(stable->metadata, stable->metadata_size, &meta) != 0) return FOREIGN;
+  if (stable->offset >= 0 && meta.incarnation != partition->meta.incarnation) return FOREIGN;
+  if (meta.sequence == partition->meta.sequence) return NOT_COMMITTED;
+  return meta.sequence == partition->meta.sequence + 1 ? COMMITTED : FOREIGN;
 }
 
 /* All offsets of a transaction are in one partition of the offsets topic: either all were committed or none. */
@@ -149,13 +157,13 @@ static int read_outcome(struct eddy_worker *worker) {
     do error = eddy_kafka_source_committed(worker->source, list, CALL_MS);
     while (error && may_try(worker, started));
   }
-  int outcome = 0;
+  int outcome = NOT_COMMITTED;
   for (int i = 0; i < list->cnt && !error; i++) {
     outcome = compare_sequence(worker->partitions[list->elems[i].partition], &list->elems[i]);
-    if (outcome < 0) break;
+    if (outcome == FOREIGN) break;
   }
   rd_kafka_topic_partition_list_destroy(list);
-  return error ? -1 : outcome;
+  return error ? NO_ANSWER : outcome;
 }
 
 /* Rule 18. */
@@ -166,23 +174,26 @@ static void find_out(struct eddy_worker *worker) {
   renew_sink(worker);
   if (eddy_commit_open(worker) != 0) return;
   int outcome = read_outcome(worker);
-  if (outcome > 0) {
+  if (outcome == COMMITTED) {
     committed(worker);
-  } else if (outcome == 0) {
+  } else if (outcome == NOT_COMMITTED) {
     aborted(worker);
   } else {
-    eddy_worker_fail(worker, 75, "partitions were committed by another member", "worker=%u", worker->index);
+    eddy_worker_fail(worker, 75, "outcome of a commit is unknown", "worker=%u reason=\"%s\"", worker->index,
+                     outcome == FOREIGN ? "another member has committed since" : "no broker answers");
   }
 }
 
-/* The coordinator fences a producer also when its transaction has lasted too long, for instance while the broker was away. A twin
- * under the same name is noticed by the consumer (group.instance.id), at once. */
+/* The coordinator fences a producer also when its transaction has lasted too long, for instance while the broker was away. A
+ * twin under the same name is noticed by the consumer (group.instance.id), at once. */
 static bool may_have_expired(const struct eddy_worker *worker) {
   return eddy_clock_mono() - worker->opened_at >= TRANSACTION_MS / 2;
 }
 
+static int outcome_ms(const struct eddy_worker *worker) { return eddy_worker_ending(worker) ? ENDING_MS : OUTCOME_MS; }
+
 static void give_up_transaction(struct eddy_worker *worker) {
-  if (eddy_kafka_sink_abort(worker->sink) == EDDY_TXN_DONE) {
+  if (eddy_kafka_sink_abort(worker->sink, outcome_ms(worker)) == EDDY_TXN_DONE) {
     aborted(worker);
   } else {
     find_out(worker);
@@ -277,7 +288,7 @@ static enum eddy_txn_result send_offsets(struct eddy_worker *worker) {
   rd_kafka_consumer_group_metadata_t *group = eddy_kafka_source_group(worker->source);
   enum eddy_txn_result result;
   do result = eddy_kafka_sink_send_offsets(worker->sink, list, group, CALL_MS);
-  while (result == EDDY_TXN_RETRY && eddy_clock_mono() - worker->opened_at < TRANSACTION_MS);
+  while (result == EDDY_TXN_RETRY && eddy_clock_mono() - worker->opened_at < TRANSACTION_MS && !eddy_worker_ending(worker));
   rd_kafka_consumer_group_metadata_destroy(group);
   rd_kafka_topic_partition_list_destroy(list);
   return result;
@@ -304,7 +315,7 @@ bool eddy_commit_now(struct eddy_worker *worker, bool force) {
   if (worker->failed || !begin(worker) || !produce(worker)) return false;
   set_state(worker, EDDY_COMMIT_SEALED);
   enum eddy_txn_result result = send_offsets(worker);
-  if (result == EDDY_TXN_DONE) result = eddy_kafka_sink_commit(worker->sink);
+  if (result == EDDY_TXN_DONE) result = eddy_kafka_sink_commit(worker->sink, outcome_ms(worker));
   settle(worker, result);
   return worker->commit_state == EDDY_COMMIT_IDLE;
 }
@@ -312,7 +323,7 @@ bool eddy_commit_now(struct eddy_worker *worker, bool force) {
 void eddy_commit_abort(struct eddy_worker *worker) {
   if (worker->commit_state != EDDY_COMMIT_OPEN || !worker->sink) return;
   if (worker->failed) {
-    eddy_kafka_sink_abort(worker->sink); /* spares others the wait until the transaction expires */
+    eddy_kafka_sink_abort(worker->sink, CALL_MS); /* spares others the wait until the transaction expires */
   } else {
     give_up_transaction(worker);
   }

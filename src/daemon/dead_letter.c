@@ -27,7 +27,8 @@ static int add_why(rd_kafka_headers_t *headers, const char *topic, const rd_kafk
          add_text(headers, "x-eddy-error-code", eddy_event_error_name(error));
 }
 
-static int add_digest(rd_kafka_headers_t *headers, const char *size_name, const char *digest_name, const void *bytes, size_t size) {
+static int add_digest(rd_kafka_headers_t *headers, const char *size_name, const char *digest_name, const void *bytes,
+                      size_t size) {
   unsigned char digest[SHA256_DIGEST_LENGTH];
   char text[2 * SHA256_DIGEST_LENGTH + 1];
   SHA256(bytes, size, digest);
@@ -58,7 +59,8 @@ static rd_kafka_headers_t *start_headers(const rd_kafka_message_t *message, size
   return headers;
 }
 
-int eddy_dead_letter_add(struct eddy_outbox *outbox, const struct eddy_topics *topics, const rd_kafka_message_t *message, int error) {
+int eddy_dead_letter_add(struct eddy_outbox *outbox, const struct eddy_topics *topics, const rd_kafka_message_t *message,
+                         int error) {
   size_t max = topics->dead_letter_max > 2 * HEADER_ROOM ? topics->dead_letter_max - HEADER_ROOM : HEADER_ROOM, used;
   rd_kafka_headers_t *headers = start_headers(message, max, &used);
   struct eddy_kafka_record letter = {.key = message->key,

@@ -9,7 +9,8 @@ static int put(struct eddy_worker *worker, struct eddy_kafka_record *record, int
   return eddy_outbox_add(&worker->outbox, record, NULL, origin);
 }
 
-static int emit_one(struct eddy_worker *worker, struct eddy_partition *partition, const struct eddy_effect *effect, int64_t now) {
+static int emit_one(struct eddy_worker *worker, struct eddy_partition *partition, const struct eddy_effect *effect,
+                    int64_t now) {
   int output = eddy_output_of(effect);
   if (output < 0) return 0;
   struct eddy_output_place place = {.partition = (uint32_t)partition->id, .published_at = now};

@@ -58,7 +58,8 @@ static void reject(struct eddy_worker *worker, const rd_kafka_message_t *message
 /* Appends the record to the run; false if the partition had to be paused. */
 static bool decode(struct eddy_worker *worker, struct run *run, const rd_kafka_message_t *message) {
   rd_kafka_timestamp_type_t kind;
-  struct eddy_raw_record raw = {.key = message->key, .key_size = message->key_len, .value = message->payload, .value_size = message->len};
+  struct eddy_raw_record raw = {.key = message->key, .key_size = message->key_len, .value = message->payload,
+                                .value_size = message->len};
   raw.record_time = rd_kafka_message_timestamp(message, &kind);
   raw.log_append = kind == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
   if (kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || raw.record_time < 0) raw.record_time = EDDY_TIME_NONE;
@@ -97,8 +98,8 @@ static void take_in_notice(struct eddy_worker *worker, struct run *run, struct e
     reached_end(worker, run, partition, now);
   } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
     eddy_worker_fail(worker, 78, "events are missing",
-                     "topic=%s partition=%d offset=%" PRId64 " reason=\"%s\" hint=\"the input no longer holds the committed offset: "
-                     "its retention is too short, or it was made anew\"",
+                     "topic=%s partition=%d offset=%" PRId64 " reason=\"%s\" "
+                     "hint=\"the input no longer holds the committed offset: its retention is too short, or it was made anew\"",
                      worker->topics.input, partition->id, partition->position, rd_kafka_message_errstr(message));
   } else {
     eddy_log(worker->logger, EDDY_LOG_WARN, "input error", "partition=%d reason=\"%s\"", partition->id,

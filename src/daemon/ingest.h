@@ -1,5 +1,5 @@
-/* Input to effects: a batch of records, decoded, applied to the engines, the effects put into the outbox and produced. And time:
- * ticks while events flow and at the end of each partition.
+/* Input to effects: a batch of records, decoded, applied to the engines, the effects put into the outbox and produced. And
+ * time: ticks while events flow and at the end of each partition.
  */
 #ifndef EDDY_DAEMON_INGEST_H
 #define EDDY_DAEMON_INGEST_H

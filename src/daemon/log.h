@@ -17,7 +17,7 @@
 
 #include "base/logger.h"
 
-enum { EDDY_LOG_BURST = 5, EDDY_LOG_WINDOW_MS = 10000 };
+enum { EDDY_LOG_BURST = 20, EDDY_LOG_WINDOW_MS = 10000 };
 
 struct eddy_log_options {
   FILE *out; /* NULL: stderr */

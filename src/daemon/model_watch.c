@@ -29,7 +29,8 @@ struct eddy_model_watch {
 
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
   const struct eddy_model_watch *watch = rd_kafka_opaque(client);
-  eddy_log(watch->options.logger, level <= 2 ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "kafka reader", "facility=%s text=\"%s\"", facility,
+  eddy_log(watch->options.logger, level <= 2 ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "kafka reader", "facility=%s text=\"%s\"",
+           facility,
            text);
 }
 

@@ -1,8 +1,9 @@
 /* Models as they travel through Kafka: reads `<app>.model` for every worker and, for the owner of input partition 0, feeds the
  * trainer from `<app>.model-delta` and hands out what it publishes (DESIGN section 7).
  *
- * A reader of its own, in no group (librdkafka's simple consumer: a partition that is stopped may be started again at once). The trainer starts only after the model topic was read to its end again, so that it
- * continues from the last version of its predecessor. All calls on the worker's thread; none waits for a broker.
+ * A reader of its own, in no group (librdkafka's simple consumer: a partition that is stopped may be started again at
+ * once). The trainer starts only after the model topic was read to its end again, so that it continues from the last version of
+ * its predecessor. All calls on the worker's thread; none waits for a broker.
  */
 #ifndef EDDY_DAEMON_MODEL_WATCH_H
 #define EDDY_DAEMON_MODEL_WATCH_H

@@ -67,7 +67,8 @@ static const void *keep(struct eddy_outbox_chunk *chunk, const void *bytes, size
   return place;
 }
 
-int eddy_outbox_add(struct eddy_outbox *outbox, const struct eddy_kafka_record *record, rd_kafka_headers_t *headers, int32_t origin) {
+int eddy_outbox_add(struct eddy_outbox *outbox, const struct eddy_kafka_record *record, rd_kafka_headers_t *headers,
+                    int32_t origin) {
   struct eddy_outbox_chunk *chunk = chunk_for(outbox, record->key_size + record->value_size);
   if (!chunk || grow(outbox) != 0) {
     if (headers) rd_kafka_headers_destroy(headers);

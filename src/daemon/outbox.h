@@ -27,7 +27,8 @@ struct eddy_outbox {
 void eddy_outbox_init(struct eddy_outbox *outbox);
 void eddy_outbox_fini(struct eddy_outbox *outbox);
 /* Copies key and value, takes over the headers (also on failure). 0 or EDDY_E_NOMEM. */
-int eddy_outbox_add(struct eddy_outbox *outbox, const struct eddy_kafka_record *record, rd_kafka_headers_t *headers, int32_t origin);
+int eddy_outbox_add(struct eddy_outbox *outbox, const struct eddy_kafka_record *record, rd_kafka_headers_t *headers,
+                    int32_t origin);
 /* The transaction was aborted: nothing has been produced. */
 void eddy_outbox_rewind(struct eddy_outbox *outbox);
 /* Forgets the records of one input partition; only while nothing is produced. */

@@ -4,8 +4,8 @@
 
 #include "base/hash.h"
 
-/* Deadlines before the application's first start stay unpublished, unless the configuration says otherwise: a first run over old
- * data mails nobody. */
+/* Deadlines before the application's first start stay unpublished, unless the configuration says otherwise: a first run over
+ * old data mails nobody. */
 static void specialise(struct eddy_partition *partition, const struct eddy_config *config) {
   partition->spec = config->spec;
   partition->spec.publish_after_ms =

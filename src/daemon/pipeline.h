@@ -18,7 +18,8 @@ void eddy_pipeline_request_stop(struct eddy_pipeline *pipeline);
 bool eddy_pipeline_ended(struct eddy_pipeline *pipeline);
 /* What all workers have counted. Costs a few microseconds per worker. */
 void eddy_pipeline_stats(struct eddy_pipeline *pipeline, struct eddy_pipeline_stats *stats);
-/* Waits for the end, says what was done (one line), frees. Returns the exit code: 0, or that of the first worker that failed. */
+/* Waits for the end, says what was done (one line), frees. Returns the exit code: 0, or that of the first worker that
+ * failed. */
 int eddy_pipeline_join(struct eddy_pipeline *pipeline);
 
 #endif

@@ -79,7 +79,8 @@ static void describe_cart(char *into, size_t size, const struct eddy_trigger_fir
 }
 
 /* "no order_completed for 1h after product_added": the first of the types that would have cancelled it stands for all. */
-static void describe_reason(char *into, size_t size, const struct eddy_trigger_spec *spec, const struct eddy_trigger_fired *fired) {
+static void describe_reason(char *into, size_t size, const struct eddy_trigger_spec *spec,
+                            const struct eddy_trigger_fired *fired) {
   char wait[EDDY_TIME_TEXT];
   const char *without = spec->without ? eddy_event_type_name((enum eddy_event_type)__builtin_ctzll(spec->without)) : NULL;
   eddy_duration_format(fired->due_at - fired->armed_at, wait);

@@ -1,6 +1,6 @@
 /* What a worker counts. Each field has one writer, the worker; anyone may read. Relaxed atomics: a reader sees each number as
- * it was a moment ago, not all of the same moment. The parts that are text (newest triggers, segments) sit behind a mutex that the
- * worker takes once per commit at most.
+ * it was a moment ago, not all of the same moment. The parts that are text (newest triggers, segments) sit behind a mutex that
+ * the worker takes once per commit at most.
  */
 #ifndef EDDY_DAEMON_STATS_H
 #define EDDY_DAEMON_STATS_H

@@ -12,8 +12,8 @@ enum {
   UNSTABLE_MAX_MS = 40000, /* transaction.timeout.ms and 30 s: by then the coordinator has ended what somebody left open */
 };
 
-/* An answer may be missing because no broker is there, for as long as it takes, or because a transaction that was never finished
- * holds the offsets back: that does not pass by itself. */
+/* An answer may be missing because no broker is there, for as long as it takes, or because a transaction that was never
+ * finished holds the offsets back: that does not pass by itself. */
 static bool broker_answers(struct eddy_worker *worker) {
   int64_t low, high;
   return eddy_kafka_source_bounds(worker->source, 0, &low, &high, CALL_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -89,8 +89,9 @@ static int find_start(struct eddy_worker *worker, const rd_kafka_topic_partition
   start->position = stable->offset;
   if (eddy_offset_meta_parse(stable->metadata, stable->metadata_size, &start->meta) == 0) return 0;
   eddy_worker_fail(worker, 78, "committed offset is not ours",
-                   "topic=%s partition=%d offset=%" PRId64 " metadata=\"%.*s\" hint=\"another program or kafka-consumer-groups has "
-                   "committed to group %s: use another kafka.group, or delete the group to begin anew\"",
+                   "topic=%s partition=%d offset=%" PRId64 " metadata=\"%.*s\" "
+                   "hint=\"another program or kafka-consumer-groups has committed to group %s: use another kafka.group, or "
+                   "delete the group to begin anew\"",
                    worker->topics.input, stable->partition, stable->offset,
                    stable->metadata ? (int)stable->metadata_size : 0, stable->metadata ? (const char *)stable->metadata : "",
                    worker->config->kafka.group);

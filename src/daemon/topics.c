@@ -6,7 +6,8 @@
 
 #include "daemon/clock.h"
 
-enum { METADATA_TIMEOUT_MS = 2000, ADMIN_TIMEOUT_MS = 10000, RECORD_BYTES_DEFAULT = 1048588, DLQ_MARGIN_BYTES = 65536, CREATED_TRIES = 40 };
+enum { METADATA_TIMEOUT_MS = 2000, ADMIN_TIMEOUT_MS = 10000, RECORD_BYTES_DEFAULT = 1048588, DLQ_MARGIN_BYTES = 65536,
+      CREATED_TRIES = 40 };
 
 static char *join(const char *app, const char *suffix) {
   size_t size = strlen(app) + strlen(suffix) + 2;
@@ -118,7 +119,8 @@ static int judge_creation(rd_kafka_event_t *event, char *why, size_t why_size) {
     return -1;
   }
   size_t count;
-  const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
+  const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event),
+                                                                                &count);
   for (size_t i = 0; i < count; i++) {
     rd_kafka_resp_err_t error = rd_kafka_topic_result_error(results[i]);
     if (!error || error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) continue;
@@ -152,7 +154,8 @@ static int create_missing(struct eddy_topics *topics, rd_kafka_t *client, const 
   rd_kafka_event_t *event = await(queue);
   int result = judge_creation(event, why, why_size);
   if (result == 0) {
-    eddy_log(logger, EDDY_LOG_INFO, "topics created", "first=%s count=%zu partitions=%d", topics->names[first_missing(found)], count,
+    eddy_log(logger, EDDY_LOG_INFO, "topics created", "first=%s count=%zu partitions=%d", topics->names[first_missing(found)],
+             count,
              topics->partitions);
   }
   if (event) rd_kafka_event_destroy(event);
@@ -163,7 +166,8 @@ static int create_missing(struct eddy_topics *topics, rd_kafka_t *client, const 
 }
 
 /* Outputs of input partition p go to partition p: the topics must have as many. */
-static enum eddy_topics_result check_sizes(const struct eddy_topics *topics, const struct survey *found, char *why, size_t why_size) {
+static enum eddy_topics_result check_sizes(const struct eddy_topics *topics, const struct survey *found, char *why,
+                                           size_t why_size) {
   for (int i = 0; i < EDDY_TOPIC_COUNT; i++) {
     if (is_catalogue(i) || found->outputs[i] >= topics->partitions) continue;
     snprintf(why, why_size, "topic %s has %d partitions, but the input %s has %d: raise it to as many", topics->names[i],

@@ -26,7 +26,8 @@ enum {
 
 /* Start ------------------------------------------------------------------------------------------------------------------- */
 
-static int handler_assigned(void *ctx, rd_kafka_topic_partition_list_t *partitions) { return eddy_tenure_begin(ctx, partitions); }
+static int handler_assigned(void *ctx, rd_kafka_topic_partition_list_t *partitions) { return eddy_tenure_begin(ctx,
+                                                                                                               partitions); }
 
 static void handler_revoked(void *ctx, const rd_kafka_topic_partition_list_t *partitions, bool lost) {
   eddy_tenure_end(ctx, partitions, lost);
@@ -75,7 +76,8 @@ static int await_topics(struct eddy_worker *worker) {
     char why[512];
     enum eddy_topics_result result = eddy_topics_check(&worker->topics, eddy_kafka_source_client(worker->source),
                                                        worker->config->kafka.create_topics, logger, why, sizeof(why));
-    eddy_kafka_source_poll(worker->source, worker->messages, EDDY_BATCH_MAX); /* errors of the time before: nothing else comes yet */
+    /* Errors of the time before; nothing else comes yet. */
+    eddy_kafka_source_poll(worker->source, worker->messages, EDDY_BATCH_MAX);
     if (result == EDDY_TOPICS_READY) return 0;
     if (result == EDDY_TOPICS_REFUSED) {
       eddy_worker_fail(worker, 78, "topic refused", "reason=\"%s\"", why);

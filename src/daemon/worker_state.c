@@ -58,8 +58,8 @@ static void add_partition(const struct eddy_worker *worker, const struct eddy_pa
   totals->owned++;
   totals->at_end += partition->end.state == EDDY_END_REACHED;
   totals->paused += partition->pauses != 0;
-  int64_t high = eddy_kafka_source_high(worker->source, partition->id);
-  if (high > partition->position && partition->end.state != EDDY_END_REACHED) totals->lag += (uint64_t)(high - partition->position);
+  int64_t behind = eddy_kafka_source_high(worker->source, partition->id) - partition->position;
+  if (behind > 0 && partition->end.state != EDDY_END_REACHED) totals->lag += (uint64_t)behind;
   if (!worker->model) return;
   eddy_engine_segment_sizes(partition->engine, sizes);
   for (int i = 0; i < EDDY_CLUSTERS_MAX; i++) totals->sizes[i] += sizes[i];

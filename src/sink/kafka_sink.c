@@ -56,7 +56,8 @@ void eddy_kafka_sink_prefer(rd_kafka_conf_t *conf) {
 
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
   const struct eddy_kafka_sink *sink = rd_kafka_opaque(client);
-  eddy_log(sink->logger, level <= 2 ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "kafka producer", "facility=%s text=\"%s\"", facility, text);
+  eddy_log(sink->logger, level <= 2 ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "kafka producer", "facility=%s text=\"%s\"", facility,
+           text);
 }
 
 static void on_error(rd_kafka_t *client, int error, const char *reason, void *opaque) {
@@ -66,7 +67,8 @@ static void on_error(rd_kafka_t *client, int error, const char *reason, void *op
            rd_kafka_err2name((rd_kafka_resp_err_t)error), reason);
 }
 
-static int open_topics(struct eddy_kafka_sink *sink, const struct eddy_kafka_sink_options *options, char *why, size_t why_size) {
+static int open_topics(struct eddy_kafka_sink *sink, const struct eddy_kafka_sink_options *options, char *why,
+                       size_t why_size) {
   for (size_t i = 0; i < options->topic_count; i++) {
     sink->topics[i] = rd_kafka_topic_new(sink->client, options->topics[i], NULL);
     if (!sink->topics[i]) {
@@ -78,7 +80,8 @@ static int open_topics(struct eddy_kafka_sink *sink, const struct eddy_kafka_sin
   return 0;
 }
 
-int eddy_kafka_sink_open(struct eddy_kafka_sink **out, const struct eddy_kafka_sink_options *options, char *why, size_t why_size) {
+int eddy_kafka_sink_open(struct eddy_kafka_sink **out, const struct eddy_kafka_sink_options *options, char *why,
+                         size_t why_size) {
   EDDY_ASSERT(options->topic_count <= EDDY_SINK_TOPICS_MAX);
   struct eddy_kafka_sink *sink = calloc(1, sizeof(*sink));
   if (!sink) {
@@ -170,7 +173,8 @@ enum eddy_txn_result eddy_kafka_sink_begin(struct eddy_kafka_sink *sink) {
   return result;
 }
 
-static rd_kafka_error_t *offer(struct eddy_kafka_sink *sink, const struct eddy_kafka_record *record, rd_kafka_headers_t *headers) {
+static rd_kafka_error_t *offer(struct eddy_kafka_sink *sink, const struct eddy_kafka_record *record,
+                               rd_kafka_headers_t *headers) {
   const rd_kafka_vu_t fields[] = {
       {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = sink->topics[record->topic]},
       {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
@@ -210,22 +214,22 @@ enum eddy_txn_result eddy_kafka_sink_send_offsets(struct eddy_kafka_sink *sink, 
   return judge(sink, "send_offsets", rd_kafka_send_offsets_to_transaction(sink->client, offsets, group, timeout_ms));
 }
 
-enum eddy_txn_result eddy_kafka_sink_commit(struct eddy_kafka_sink *sink) {
+enum eddy_txn_result eddy_kafka_sink_commit(struct eddy_kafka_sink *sink, int timeout_ms) {
   if (sink->state != EDDY_TXN_OPEN) return EDDY_TXN_ABORT;
-  enum eddy_txn_result result = judge(sink, "commit", rd_kafka_commit_transaction(sink->client, -1));
+  enum eddy_txn_result result = judge(sink, "commit", rd_kafka_commit_transaction(sink->client, timeout_ms));
   if (result == EDDY_TXN_DONE) set_state(sink, EDDY_TXN_READY);
   if (result == EDDY_TXN_RETRY) {
-    /* The time that a transaction may last is over and nobody has answered: it may have been committed. */
+    /* Nobody has answered: it may have been committed. */
     set_state(sink, EDDY_TXN_LOST);
     return EDDY_TXN_RENEW;
   }
   return result;
 }
 
-enum eddy_txn_result eddy_kafka_sink_abort(struct eddy_kafka_sink *sink) {
+enum eddy_txn_result eddy_kafka_sink_abort(struct eddy_kafka_sink *sink, int timeout_ms) {
   if (sink->state == EDDY_TXN_READY) return EDDY_TXN_DONE;
   if (sink->state == EDDY_TXN_LOST || sink->state == EDDY_TXN_CLOSED) return EDDY_TXN_RENEW;
-  enum eddy_txn_result result = judge(sink, "abort", rd_kafka_abort_transaction(sink->client, -1));
+  enum eddy_txn_result result = judge(sink, "abort", rd_kafka_abort_transaction(sink->client, timeout_ms));
   if (result == EDDY_TXN_DONE) set_state(sink, EDDY_TXN_READY);
   if (result == EDDY_TXN_RETRY || result == EDDY_TXN_ABORT) {
     set_state(sink, EDDY_TXN_LOST);

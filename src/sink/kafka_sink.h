@@ -51,7 +51,8 @@ struct eddy_kafka_record {
 void eddy_kafka_sink_prefer(rd_kafka_conf_t *conf);
 
 /* Makes the producer; does not wait for a broker. 0, or -1 with a sentence in `why`. */
-int eddy_kafka_sink_open(struct eddy_kafka_sink **sink, const struct eddy_kafka_sink_options *options, char *why, size_t why_size);
+int eddy_kafka_sink_open(struct eddy_kafka_sink **sink, const struct eddy_kafka_sink_options *options, char *why,
+                         size_t why_size);
 /* Frees everything; an open transaction is left to the next init() of the same transactional.id. NULL is fine. */
 void eddy_kafka_sink_close(struct eddy_kafka_sink *sink);
 
@@ -62,9 +63,10 @@ enum eddy_txn_result eddy_kafka_sink_begin(struct eddy_kafka_sink *sink);
 enum eddy_txn_result eddy_kafka_sink_produce(struct eddy_kafka_sink *sink, const struct eddy_kafka_record *record);
 enum eddy_txn_result eddy_kafka_sink_send_offsets(struct eddy_kafka_sink *sink, const rd_kafka_topic_partition_list_t *offsets,
                                                   const rd_kafka_consumer_group_metadata_t *group, int timeout_ms);
-/* Waits as long as the transaction may last. */
-enum eddy_txn_result eddy_kafka_sink_commit(struct eddy_kafka_sink *sink);
-enum eddy_txn_result eddy_kafka_sink_abort(struct eddy_kafka_sink *sink);
+/* Give these as long as the transaction may last, and some: when the time is over the outcome is unknown (RENEW). Never -1: with
+ * it 2.0.2 waits without end while the broker is away. */
+enum eddy_txn_result eddy_kafka_sink_commit(struct eddy_kafka_sink *sink, int timeout_ms);
+enum eddy_txn_result eddy_kafka_sink_abort(struct eddy_kafka_sink *sink, int timeout_ms);
 
 enum eddy_txn_state eddy_kafka_sink_state(const struct eddy_kafka_sink *sink);
 /* The sentence that belongs to the last result other than DONE. */

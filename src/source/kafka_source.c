@@ -7,7 +7,9 @@
 enum {
   PREFETCH_MESSAGES = 100000, /* more than a commit interval's worth; with it at most 64 MB wait in memory */
   PREFETCH_LOW = PREFETCH_MESSAGES / 2,
-  CALL_TIMEOUT_MS = 5000,
+  CLOSE_MAX_MS = 15000,
+  CLOSE_STEP_MS = 20,
+  NUDGE_MS = 50,
 };
 
 struct eddy_kafka_source {
@@ -89,7 +91,8 @@ static void gain(struct eddy_kafka_source *source, rd_kafka_topic_partition_list
   if (partitions->cnt > 0) source->nudge_partition = partitions->elems[0].partition;
 }
 
-static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t *partitions, void *opaque) {
+static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t *partitions,
+                         void *opaque) {
   struct eddy_kafka_source *source = opaque;
   if (event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     gain(source, partitions);
@@ -118,7 +121,8 @@ int eddy_kafka_source_open(struct eddy_kafka_source **out, const struct eddy_kaf
     free(topic);
     return -1;
   }
-  *source = (struct eddy_kafka_source){.topic = topic, .handler = options->handler, .logger = options->logger, .nudge_partition = -1};
+  *source = (struct eddy_kafka_source){
+      .topic = topic, .handler = options->handler, .logger = options->logger, .nudge_partition = -1};
   attach(source, options->conf);
   source->client = rd_kafka_new(RD_KAFKA_CONSUMER, options->conf, why, why_size);
   if (!source->client) {
@@ -144,14 +148,45 @@ int eddy_kafka_source_subscribe(struct eddy_kafka_source *source, char *why, siz
   return error ? -1 : 0;
 }
 
+/* Serves the revocation; true once the consumer is closed. */
+static bool leave_group(struct eddy_kafka_source *source) {
+  rd_kafka_queue_t *queue = rd_kafka_queue_new(source->client);
+  rd_kafka_error_t *error = rd_kafka_consumer_close_queue(source->client, queue);
+  bool closed = error != NULL; /* nothing to close */
+  if (error) rd_kafka_error_destroy(error);
+  for (int waited = 0; !closed && waited < CLOSE_MAX_MS; waited += CLOSE_STEP_MS) {
+    rd_kafka_message_t *messages[16];
+    ssize_t got = rd_kafka_consume_batch_queue(queue, CLOSE_STEP_MS, messages, 16);
+    for (ssize_t i = 0; i < got; i++) rd_kafka_message_destroy(messages[i]);
+    closed = rd_kafka_consumer_closed(source->client) != 0;
+  }
+  rd_kafka_queue_destroy(queue);
+  return closed;
+}
+
 void eddy_kafka_source_close(struct eddy_kafka_source *source) {
   if (!source) return;
   rd_kafka_queue_io_event_enable(source->queue, -1, NULL, 0);
-  rd_kafka_consumer_close(source->client);
+  bool closed = leave_group(source);
   rd_kafka_queue_destroy(source->queue);
+  /* One that does not come to an end (seen when a partition was lost) is left behind rather than waited for. */
+  if (!closed) return;
   rd_kafka_destroy(source->client);
   free(source->topic);
   free(source);
+}
+
+/* ListOffsets for one partition: a time, or -1 (next) or -2 (first). Not rd_kafka_query_watermark_offsets(): in 2.0.2 it does not
+ * heed its timeout while the broker is away. */
+static rd_kafka_resp_err_t ask_offset(struct eddy_kafka_source *source, int32_t partition, int64_t time, int64_t *offset,
+                                      int timeout_ms) {
+  rd_kafka_topic_partition_list_t *times = rd_kafka_topic_partition_list_new(1);
+  rd_kafka_topic_partition_list_add(times, source->topic, partition)->offset = time;
+  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(source->client, times, timeout_ms);
+  if (!error) error = times->elems[0].err;
+  *offset = times->elems[0].offset;
+  rd_kafka_topic_partition_list_destroy(times);
+  return error;
 }
 
 /* librdkafka 2.0.2 looks at a prefetch queue that was full again only after a second, unless a request wakes the thread of the
@@ -161,8 +196,8 @@ static void nudge(struct eddy_kafka_source *source) {
   if (!low) source->nudged = false;
   if (!low || source->nudged || source->nudge_partition < 0) return;
   source->nudged = true;
-  int64_t first, next;
-  rd_kafka_query_watermark_offsets(source->client, source->topic, source->nudge_partition, &first, &next, 50);
+  int64_t next;
+  ask_offset(source, source->nudge_partition, RD_KAFKA_OFFSET_END, &next, NUDGE_MS);
 }
 
 size_t eddy_kafka_source_poll(struct eddy_kafka_source *source, rd_kafka_message_t **messages, size_t max) {
@@ -190,26 +225,21 @@ rd_kafka_resp_err_t eddy_kafka_source_committed(struct eddy_kafka_source *source
 
 rd_kafka_resp_err_t eddy_kafka_source_bounds(struct eddy_kafka_source *source, int32_t partition, int64_t *low, int64_t *high,
                                              int timeout_ms) {
-  return rd_kafka_query_watermark_offsets(source->client, source->topic, partition, low, high, timeout_ms);
+  rd_kafka_resp_err_t error = ask_offset(source, partition, RD_KAFKA_OFFSET_BEGINNING, low, timeout_ms);
+  return error ? error : ask_offset(source, partition, RD_KAFKA_OFFSET_END, high, timeout_ms);
 }
 
-rd_kafka_resp_err_t eddy_kafka_source_at_time(struct eddy_kafka_source *source, int32_t partition, int64_t time, int64_t *offset,
-                                              int timeout_ms) {
-  rd_kafka_topic_partition_list_t *times = rd_kafka_topic_partition_list_new(1);
-  rd_kafka_topic_partition_list_add(times, source->topic, partition)->offset = time;
-  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(source->client, times, timeout_ms);
-  if (!error) error = times->elems[0].err;
-  *offset = times->elems[0].offset;
-  rd_kafka_topic_partition_list_destroy(times);
-  int64_t low;
-  if (!error && *offset < 0) error = eddy_kafka_source_bounds(source, partition, &low, offset, timeout_ms);
+rd_kafka_resp_err_t eddy_kafka_source_at_time(struct eddy_kafka_source *source, int32_t partition, int64_t time,
+                                              int64_t *offset, int timeout_ms) {
+  rd_kafka_resp_err_t error = ask_offset(source, partition, time, offset, timeout_ms);
+  if (!error && *offset < 0) error = ask_offset(source, partition, RD_KAFKA_OFFSET_END, offset, timeout_ms);
   return error;
 }
 
 int64_t eddy_kafka_source_high(struct eddy_kafka_source *source, int32_t partition) {
   int64_t low = 0, high = -1;
-  if (rd_kafka_get_watermark_offsets(source->client, source->topic, partition, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR) return -1;
-  return high;
+  rd_kafka_resp_err_t error = rd_kafka_get_watermark_offsets(source->client, source->topic, partition, &low, &high);
+  return error ? -1 : high;
 }
 
 static rd_kafka_topic_partition_list_t *one_partition(const struct eddy_kafka_source *source, int32_t partition) {

@@ -60,8 +60,8 @@ rd_kafka_resp_err_t eddy_kafka_source_committed(struct eddy_kafka_source *source
 rd_kafka_resp_err_t eddy_kafka_source_bounds(struct eddy_kafka_source *source, int32_t partition, int64_t *low, int64_t *high,
                                              int timeout_ms);
 /* First offset at or after a time; the next offset if there is none. */
-rd_kafka_resp_err_t eddy_kafka_source_at_time(struct eddy_kafka_source *source, int32_t partition, int64_t time, int64_t *offset,
-                                              int timeout_ms);
+rd_kafka_resp_err_t eddy_kafka_source_at_time(struct eddy_kafka_source *source, int32_t partition, int64_t time,
+                                              int64_t *offset, int timeout_ms);
 /* The next offset as far as fetches have told, without asking; -1 if not known. */
 int64_t eddy_kafka_source_high(struct eddy_kafka_source *source, int32_t partition);
 

@@ -250,27 +250,6 @@ def test_each_output_once(own_kafka, eddies, app):
     assert sum(own_kafka.committed(app, f"{app}.events").values()) == sent
 
 
-def test_time_stands_still_without_broker(own_kafka, eddies, app):
-    """A purchase that waits in the topic while the broker is away still cancels the reminder; the end is found again later."""
-    own_kafka.start()
-    own_kafka.create(f"{app}.events", 1)
-    whole = json.loads(settings(own_kafka, app, time={"allowed_lateness": "0s"}))
-    whole["triggers"][0]["for"] = "5s"
-    eddy = eddies(json.dumps(whole))
-    ready(eddy)
-    left = int(time.time() * 1000)
-    own_kafka.produce(f"{app}.events", [event_record(cart("buyer", left))])
-    time.sleep(1)
-    own_kafka.kill()  # the deadline passes while nobody answers
-    time.sleep(6)
-    own_kafka.start()
-    own_kafka.produce(f"{app}.events", [event_record(event("buyer", "order_completed", left + 2000)),
-                                        event_record(cart("late", int(time.time() * 1000)))])
-    found = await_triggers(own_kafka, app, 1, eddy)
-    assert found[0]["user_id"] == "late"
-    assert eddy.stop() == 0, eddy.log()
-
-
 def test_redis_is_a_view(kafka, redis_server, eddies, app):
     """Redis down at the start, there, restarted: Kafka's outputs never wait for it, and it gets every trigger once."""
     kafka.create(f"{app}.events", 1)

@@ -67,14 +67,14 @@ static void test_commit_and_abort(void **state) {
   for (int round = 0; round < 2; round++) {
     assert_int_equal(eddy_kafka_sink_begin(sink), EDDY_TXN_DONE);
     assert_int_equal(eddy_kafka_sink_produce(sink, &hello), EDDY_TXN_DONE);
-    assert_int_equal(eddy_kafka_sink_commit(sink), EDDY_TXN_DONE);
+    assert_int_equal(eddy_kafka_sink_commit(sink, 10000), EDDY_TXN_DONE);
     assert_int_equal(eddy_kafka_sink_state(sink), EDDY_TXN_READY);
     assert_int_equal(eddy_kafka_sink_begin(sink), EDDY_TXN_DONE);
     assert_int_equal(eddy_kafka_sink_produce(sink, &hello), EDDY_TXN_DONE);
-    assert_int_equal(eddy_kafka_sink_abort(sink), EDDY_TXN_DONE);
+    assert_int_equal(eddy_kafka_sink_abort(sink, 10000), EDDY_TXN_DONE);
     assert_int_equal(eddy_kafka_sink_state(sink), EDDY_TXN_READY);
   }
-  assert_int_equal(eddy_kafka_sink_abort(sink), EDDY_TXN_DONE); /* nothing to abort */
+  assert_int_equal(eddy_kafka_sink_abort(sink, 10000), EDDY_TXN_DONE); /* nothing to abort */
   eddy_kafka_sink_close(sink);
 }
 
@@ -88,8 +88,8 @@ static void test_refused_record_dooms_the_transaction(void **state) {
   assert_int_equal(eddy_kafka_sink_produce(sink, &nowhere), EDDY_TXN_ABORT);
   assert_int_equal(eddy_kafka_sink_state(sink), EDDY_TXN_DOOMED);
   assert_int_not_equal(strlen(eddy_kafka_sink_why(sink)), 0);
-  assert_int_equal(eddy_kafka_sink_commit(sink), EDDY_TXN_ABORT);
-  assert_int_equal(eddy_kafka_sink_abort(sink), EDDY_TXN_DONE);
+  assert_int_equal(eddy_kafka_sink_commit(sink, 10000), EDDY_TXN_ABORT);
+  assert_int_equal(eddy_kafka_sink_abort(sink, 10000), EDDY_TXN_DONE);
   assert_int_equal(eddy_kafka_sink_begin(sink), EDDY_TXN_DONE);
   eddy_kafka_sink_close(sink);
 }
@@ -101,9 +101,9 @@ static void test_fatal_error_loses_the_producer(void **state) {
   assert_int_equal(eddy_kafka_sink_begin(sink), EDDY_TXN_DONE);
   assert_int_equal(eddy_kafka_sink_produce(sink, &hello), EDDY_TXN_DONE);
   rd_kafka_mock_push_request_errors(fixture.cluster, 26 /* EndTxn */, 1, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH);
-  assert_int_equal(eddy_kafka_sink_commit(sink), EDDY_TXN_FENCED);
+  assert_int_equal(eddy_kafka_sink_commit(sink, 10000), EDDY_TXN_FENCED);
   assert_int_equal(eddy_kafka_sink_state(sink), EDDY_TXN_LOST);
-  assert_int_equal(eddy_kafka_sink_abort(sink), EDDY_TXN_RENEW);
+  assert_int_equal(eddy_kafka_sink_abort(sink, 10000), EDDY_TXN_RENEW);
   eddy_kafka_sink_close(sink);
 }
 
