@@ -47,6 +47,7 @@ rd_kafka_t *eddy_bench_client(rd_kafka_type_t type, const char *brokers, const s
   char why[512] = "";
   rd_kafka_conf_t *conf = rd_kafka_conf_new();
   rd_kafka_conf_set(conf, "bootstrap.servers", brokers, why, sizeof why);
+  rd_kafka_conf_set(conf, "log_level", "3", why, sizeof why);
   for (const struct eddy_bench_property *property = properties; property->name; property++) {
     if (rd_kafka_conf_set(conf, property->name, property->value, why, sizeof why) != RD_KAFKA_CONF_OK) {
       eddy_bench_require(false, why);

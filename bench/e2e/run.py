@@ -21,7 +21,7 @@ import time
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE / "tests" / "lib"))
 
-from confluent_kafka import Consumer, TopicPartition  # noqa: E402
+from confluent_kafka import Consumer, KafkaException, TopicPartition  # noqa: E402
 from kafka_fixture import VERSION, KafkaServer  # noqa: E402
 
 PARTITIONS = 4
@@ -32,7 +32,7 @@ CART_SHARE = 10  # memory: every tenth user has a cart
 # How often a user changes its segment is a matter of configuration: the share is measured and printed.
 VARIANTS = {
     "many": {"switch_margin": 0.10},
-    "few": {"switch_margin": 0.60, "evidence_min": 0},
+    "few": {"switch_margin": 0.60, "evidence_min": 0, "buffer_min": 1000},
 }
 
 
@@ -56,6 +56,7 @@ class Eddy:
         self.log = bench.folder / f"{app}.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([bench.eddy, "run", "-c", str(path)], stdout=log, stderr=log)
+        bench.processes.append(self.process)
         self.await_log("eddy starts")
         self.resident_at_start = self.resident()
         self.consumer = Consumer({"bootstrap.servers": bench.kafka.brokers, "group.id": app, "log_level": 0})
@@ -79,7 +80,14 @@ class Eddy:
 
     def committed(self):
         partitions = [TopicPartition(self.topic, partition) for partition in range(PARTITIONS)]
-        return sum(max(0, found.offset) for found in self.consumer.committed(partitions, timeout=30))
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return sum(max(0, found.offset) for found in self.consumer.committed(partitions, timeout=30))
+            except KafkaException:  # a fresh broker is still looking for the group's coordinator
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)
 
     def outputs(self, name):
         """Records in an output topic, transaction markers (one per commit and partition at most) included."""
@@ -123,7 +131,7 @@ class Bench:
     def __init__(self, options):
         self.options, self.number, self.loaded = options, 0, {}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="eddy-bench-"))
-        self.kafka = self.redis = None
+        self.kafka, self.processes = None, []
         self.eddy, self.helper = programs()
 
     def start(self):
@@ -131,15 +139,16 @@ class Bench:
         socket = self.folder / "redis.sock"
         self.redis_url = f"unix://{socket}"
         with open(self.folder / "redis.log", "wb") as log:
-            self.redis = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir",
-                                           str(self.folder)], stdout=log, stderr=log)
+            self.processes.append(subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir",
+                                                    str(self.folder)], stdout=log, stderr=log))
 
     def stop(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         if self.kafka:
             self.kafka.kill()
-        if self.redis:
-            self.redis.terminate()
-            self.redis.wait(30)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def help(self, mode, topic, **more):
