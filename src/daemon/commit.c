@@ -192,9 +192,21 @@ static bool may_have_expired(const struct eddy_worker *worker) {
 
 static int outcome_ms(const struct eddy_worker *worker) { return eddy_worker_ending(worker) ? ENDING_MS : OUTCOME_MS; }
 
+static void fenced(struct eddy_worker *worker) {
+  if (may_have_expired(worker)) {
+    find_out(worker);
+    return;
+  }
+  eddy_worker_fail(worker, 75, "fenced by another producer", "worker=%u hint=\"another process runs under instance %s\"",
+                   worker->index, worker->config->instance);
+}
+
 static void give_up_transaction(struct eddy_worker *worker) {
-  if (eddy_kafka_sink_abort(worker->sink, outcome_ms(worker)) == EDDY_TXN_DONE) {
+  enum eddy_txn_result result = eddy_kafka_sink_abort(worker->sink, outcome_ms(worker));
+  if (result == EDDY_TXN_DONE) {
     aborted(worker);
+  } else if (result == EDDY_TXN_FENCED) {
+    fenced(worker);
   } else {
     find_out(worker);
   }
@@ -212,12 +224,7 @@ static void settle(struct eddy_worker *worker, enum eddy_txn_result result) {
       give_up_transaction(worker);
       break;
     case EDDY_TXN_FENCED:
-      if (!may_have_expired(worker)) {
-        eddy_worker_fail(worker, 75, "fenced by another producer", "worker=%u hint=\"another process runs under instance %s\"",
-                         worker->index, worker->config->instance);
-        break;
-      }
-      find_out(worker);
+      fenced(worker);
       break;
     case EDDY_TXN_RENEW:
       find_out(worker);

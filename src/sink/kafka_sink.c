@@ -135,7 +135,7 @@ static enum eddy_txn_result judge(struct eddy_kafka_sink *sink, const char *what
   if (!fatal && doomed) {
     if (sink->state == EDDY_TXN_CLOSED) return EDDY_TXN_RENEW;
     set_state(sink, EDDY_TXN_DOOMED);
-    return EDDY_TXN_ABORT;
+    return code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ? EDDY_TXN_FENCED : EDDY_TXN_ABORT;
   }
   if (!fatal && retriable) return EDDY_TXN_RETRY;
   set_state(sink, EDDY_TXN_LOST);

@@ -27,7 +27,7 @@ enum eddy_txn_result {
   EDDY_TXN_RETRY,  /* not now (broker unreachable, coordinator loading): call again */
   EDDY_TXN_ABORT,  /* the transaction is doomed: abort, then produce again what is still ours */
   EDDY_TXN_RENEW,  /* the outcome is unknown: open a new producer and look at the committed offsets */
-  EDDY_TXN_FENCED, /* somebody took over this transactional.id */
+  EDDY_TXN_FENCED, /* somebody took over this transactional.id, or the consumer's group.instance.id */
 };
 
 enum { EDDY_SINK_TOPICS_MAX = 8 };
