@@ -292,6 +292,7 @@ static void free_parts(struct eddy_worker *worker) {
   eddy_event_room_fini(&worker->room);
   eddy_topics_fini(&worker->topics);
   free(worker->partitions);
+  eddy_huge_memory_fini(&worker->memory);
   free(worker->events);
   close(worker->wake_fd);
 }
@@ -330,7 +331,9 @@ int eddy_worker_start(struct eddy_worker **out, const struct eddy_worker_options
   eddy_outbox_init(&worker->outbox);
   eddy_event_room_init(&worker->room);
   eddy_buffer_init(&worker->scratch, NULL);
-  eddy_budget_init(&worker->budget, NULL, (size_t)(options->config->memory_max / options->config->workers));
+  eddy_huge_memory_init(&worker->memory);
+  struct eddy_allocator memory = eddy_huge_memory_allocator(&worker->memory);
+  eddy_budget_init(&worker->budget, &memory, (size_t)(options->config->memory_max / options->config->workers));
   init_handles(worker);
   if (worker->wake_fd < 0 || eddy_topics_init(&worker->topics, options->config) != 0 ||
       pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "codec/event_decoder.h"
 #include "codec/output_codec.h"
+#include "daemon/huge_memory.h"
 #include "daemon/model_watch.h"
 #include "daemon/outbox.h"
 #include "daemon/partition.h"
@@ -59,7 +60,8 @@ struct eddy_worker {
   struct eddy_output_codec *codec;
   struct eddy_model_watch *watch;
   struct eddy_model *model;       /* adopted by all engines */
-  struct eddy_budget budget;      /* of all engines */
+  struct eddy_huge_memory memory; /* of all engines */
+  struct eddy_budget budget;      /* on top of it: profile.memory_max */
 
   struct eddy_partition **partitions; /* by number; NULL = not ours */
   int32_t partition_count;
