@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/timefmt.h"
+#include "codec/output_text.h"
 
 void eddy_worker_stats_init(struct eddy_worker_stats *stats) {
   memset(stats, 0, sizeof(*stats));
@@ -78,14 +78,12 @@ static void describe_cart(char *into, size_t size, const struct eddy_trigger_fir
   }
 }
 
-/* "no order_completed for 1h after product_added": the first of the types that would have cancelled it stands for all. */
+/* The sentence that stands in the Trigger record, too. */
 static void describe_reason(char *into, size_t size, const struct eddy_trigger_spec *spec,
                             const struct eddy_trigger_fired *fired) {
-  char wait[EDDY_TIME_TEXT];
-  const char *without = spec->without ? eddy_event_type_name((enum eddy_event_type)__builtin_ctzll(spec->without)) : NULL;
-  eddy_duration_format(fired->due_at - fired->armed_at, wait);
-  snprintf(into, size, "%s%s for %s after %s", without ? "no " : "nothing", without ? without : "", wait,
-           eddy_event_type_name(fired->armed_by));
+  char text[EDDY_REASON_TEXT_MAX];
+  size_t length = eddy_reason_text(spec, fired, text);
+  copy_text(into, size, (struct eddy_str){text, (uint32_t)length});
 }
 
 void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *spec, const struct eddy_effect *effect) {

@@ -47,7 +47,7 @@ struct eddy_board_trigger {
   char user[EDDY_BOARD_TEXT];
   char subject[EDDY_BOARD_TEXT];
   char cart[EDDY_BOARD_TEXT];   /* "2 x shoe, 1 x hat" */
-  char reason[EDDY_BOARD_TEXT]; /* "no order_completed for 1h after product_added" */
+  char reason[EDDY_BOARD_TEXT]; /* "product_added at ..., then no order_completed for 1h" */
   int64_t due_at, fired_at, published_at, value;
   char currency[4];
 };
