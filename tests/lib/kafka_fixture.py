@@ -15,7 +15,7 @@ import uuid
 
 import avro.io
 import avro.schema
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 VERSION = "4.3.1"
@@ -53,6 +53,9 @@ broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 {more}
 """
+
+
+BEING_LOADED = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE)
 
 
 def free_port():
@@ -184,12 +187,25 @@ class KafkaServer:
         finally:
             consumer.close()
 
+    @staticmethod
+    def _patiently(ask, seconds=30):
+        """The coordinator of a broker that has just started takes a while."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return ask()
+            except KafkaException as failure:
+                if failure.args[0].code() not in BEING_LOADED or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
     def committed(self, group, topic):
         """Committed offset and metadata by partition; partitions without one are left out."""
         consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": group, "log_level": 0})
         try:
             partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
-            offsets = consumer.committed([TopicPartition(topic, partition) for partition in partitions], timeout=30)
+            asked = [TopicPartition(topic, partition) for partition in partitions]
+            offsets = self._patiently(lambda: consumer.committed(asked, timeout=30))
             return {o.partition: o.offset for o in offsets if o.offset >= 0}
         finally:
             consumer.close()
