@@ -216,7 +216,8 @@ bool eddy_ingest_drain(struct eddy_worker *worker, size_t budget) {
 }
 
 void eddy_ingest_doubt(struct eddy_worker *worker, bool all) {
-  if (all) eddy_worker_say_away(worker, "all brokers are down");
+  bool started = worker->partitions != NULL; /* until then worker 0 speaks for all */
+  if (all && (started || worker->index == 0)) eddy_worker_say_away(worker, "all brokers are down");
   for (int32_t i = 0; i < worker->partition_count; i++) {
     if (worker->partitions[i]) eddy_end_clock_doubt(&worker->partitions[i]->end);
   }
