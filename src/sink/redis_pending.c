@@ -106,27 +106,53 @@ size_t eddy_redis_pending_take(struct eddy_redis_pending *pending, struct eddy_r
   return count;
 }
 
+static bool is_newer(const struct eddy_redis_version *one, const struct eddy_redis_version *other) {
+  if (one->incarnation != other->incarnation) return one->incarnation > other->incarnation;
+  return one->sequence > other->sequence;
+}
+
+static void copy_segment(struct eddy_redis_user *to, const struct eddy_redis_user *from) {
+  to->has_segment = from->has_segment;
+  to->has_to = from->has_to;
+  to->to = from->to;
+  to->has_from = from->has_from;
+  to->from = from->from;
+  to->since = from->since;
+  to->model_version = from->model_version;
+  memcpy(to->segment_name, from->segment_name, sizeof to->segment_name);
+}
+
+static void copy_trigger(struct eddy_redis_user *to, const struct eddy_redis_user *from) {
+  to->has_trigger = from->has_trigger;
+  to->trigger = from->trigger;
+  to->trigger_at = from->trigger_at;
+}
+
+/* What an older change of the same user says still holds where the newer one is silent, unless that forgot everything. */
+static void add_older(struct eddy_redis_user *user, const struct eddy_redis_user *older) {
+  if (user->erased) return;
+  user->erased = older->erased;
+  if (!user->has_segment) copy_segment(user, older);
+  if (!user->has_trigger) copy_trigger(user, older);
+}
+
+static void add_newer(struct eddy_redis_user *user, const struct eddy_redis_user *newer) {
+  user->version = newer->version;
+  if (newer->erased) user->erased = true;
+  if (newer->erased || newer->has_segment) copy_segment(user, newer);
+  if (newer->erased || newer->has_trigger) copy_trigger(user, newer);
+}
+
 void eddy_redis_pending_return(struct eddy_redis_pending *pending, struct eddy_redis_user *user) {
-  struct eddy_redis_user *newer = find(pending, user->hash, user->id, user->id_size);
-  if (!newer) {
+  struct eddy_redis_user *waiting = find(pending, user->hash, user->id, user->id_size);
+  if (!waiting) {
     link_user(pending, user);
     return;
   }
-  /* The parts that the newer change does not speak of still hold. */
-  if (!newer->has_segment && user->has_segment && !newer->erased) {
-    newer->has_segment = true;
-    newer->has_to = user->has_to;
-    newer->to = user->to;
-    newer->has_from = user->has_from;
-    newer->from = user->from;
-    newer->since = user->since;
-    newer->model_version = user->model_version;
-    memcpy(newer->segment_name, user->segment_name, sizeof newer->segment_name);
-  }
-  if (!newer->has_trigger && user->has_trigger && !newer->erased) {
-    newer->has_trigger = true;
-    newer->trigger = user->trigger;
-    newer->trigger_at = user->trigger_at;
+  if (is_newer(&user->version, &waiting->version)) {
+    add_newer(waiting, user);
+  } else {
+    add_older(waiting, user);
   }
   eddy_redis_pending_free(pending, user);
 }

@@ -1,7 +1,7 @@
 /* What Redis has not confirmed yet: the newest change per user, and trigger entries in order. Bounded in bytes; heap memory.
  *
  * Users: a change replaces an older one of the same user that still waits (coalescing). Taken out in the order in which the
- * users came in, in batches; a batch that failed is put back, and a newer change of the same user wins.
+ * users came in, in batches; several may be in flight. A batch that failed is put back, and the newest change of a user wins.
  * Triggers: a queue; the front is confirmed before the next leaves, so that no newer entry passes an older one.
  */
 #ifndef EDDY_SINK_REDIS_PENDING_H
@@ -20,7 +20,7 @@ struct eddy_redis_user {
   struct eddy_redis_user *chain; /* of the hash table */
   uint64_t hash;
   struct eddy_redis_version version;
-  bool erased;
+  bool erased;           /* forget what is stored first; the parts below come after that */
   bool has_segment;      /* a segment change is part of it */
   bool has_to;           /* false: left its segment for none */
   bool has_trigger;
@@ -62,7 +62,8 @@ void eddy_redis_pending_fini(struct eddy_redis_pending *pending);
 struct eddy_redis_user *eddy_redis_pending_user(struct eddy_redis_pending *pending, struct eddy_str id);
 /* Takes out up to `max` users; they belong to the caller until freed or put back. Returns the count. */
 size_t eddy_redis_pending_take(struct eddy_redis_pending *pending, struct eddy_redis_user **users, size_t max);
-/* Puts back what could not be written; frees it if a newer change of the user waits. */
+/* Puts back what could not be written. If another change of the user waits, which may have come back before it, the two become
+ * one: the newer version, with those parts of the older that it does not speak of. */
 void eddy_redis_pending_return(struct eddy_redis_pending *pending, struct eddy_redis_user *user);
 void eddy_redis_pending_free(struct eddy_redis_pending *pending, struct eddy_redis_user *user);
 

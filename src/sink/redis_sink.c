@@ -20,60 +20,69 @@ enum {
 };
 
 /* Writes users whose stored version is older. KEYS: hashes; ARGV: prefix, stamp, then WORDS_PER_USER words per user. Moves the
- * user from the segment that Redis has stored, not from the one the change names: coalesced changes skip segments. Answers how
- * many were refused as older. */
+ * user from the segment that Redis has stored, not from the one the change names: coalesced changes skip segments. An erasure
+ * comes before what else is said about the user, which belongs to its next life. A key that somebody else uses for another type
+ * (WRONGTYPE) costs that one user; the first such error is the answer. Answers how many were refused as older. */
 static const char script_users[] =
-    "local refused = 0\n"
+    "local refused, wrong = 0, nil\n"
     "local prefix, stamp = ARGV[1], ARGV[2]\n"
-    "for i, key in ipairs(KEYS) do\n"
-    "  local a = 3 + (i - 1) * 12\n"
-    "  local id, incarnation, sequence = ARGV[a], ARGV[a + 1], ARGV[a + 2]\n"
+    "local function is_newer(stored, incarnation, sequence)\n"
+    "  local x, y = string.match(stored or '', '^(%d+)-(%d+)$')\n"
+    "  x, y = tonumber(x) or 0, tonumber(y) or 0\n"
+    "  local p, q = tonumber(incarnation), tonumber(sequence)\n"
+    "  return p > x or (p == x and q >= y)\n"
+    "end\n"
+    "local function write(key, a)\n"
+    "  local id, incarnation, sequence, to = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 5]\n"
+    "  local erased, has_segment, has_trigger = ARGV[a + 3] ~= '', ARGV[a + 4] ~= '', ARGV[a + 10] ~= ''\n"
     "  local stored = redis.call('HMGET', key, 'v', 'segment')\n"
-    "  local newer = true\n"
-    "  if stored[1] then\n"
-    "    local x, y = string.match(stored[1], '^(%d+)-(%d+)$')\n"
-    "    x, y = tonumber(x) or 0, tonumber(y) or 0\n"
-    "    local p, q = tonumber(incarnation), tonumber(sequence)\n"
-    "    newer = p > x or (p == x and q >= y)\n"
-    "  end\n"
-    "  if not newer then\n"
+    "  if stored[1] and not is_newer(stored[1], incarnation, sequence) then\n"
     "    refused = refused + 1\n"
-    "  elseif ARGV[a + 3] == 'erase' then\n"
-    "    if stored[2] then redis.call('ZREM', prefix .. ':segment:' .. stored[2], id) end\n"
-    "    redis.call('DEL', key)\n"
-    "  else\n"
+    "    return\n"
+    "  end\n"
+    "  if stored[2] and (erased or (has_segment and stored[2] ~= to)) then\n"
+    "    redis.call('ZREM', prefix .. ':segment:' .. stored[2], id)\n"
+    "  end\n"
+    "  if erased then redis.call('DEL', key) end\n"
+    "  if has_segment or has_trigger then\n"
     "    redis.call('HSET', key, 'v', incarnation .. '-' .. sequence, 'updated_at', stamp)\n"
-    "    if ARGV[a + 4] ~= '' then\n"
-    "      local to = ARGV[a + 5]\n"
-    "      if stored[2] and stored[2] ~= to then redis.call('ZREM', prefix .. ':segment:' .. stored[2], id) end\n"
-    "      if to == '' then\n"
-    "        redis.call('HDEL', key, 'segment', 'segment_name')\n"
-    "      else\n"
-    "        redis.call('HSET', key, 'segment', to, 'segment_name', ARGV[a + 6])\n"
-    "        redis.call('ZADD', prefix .. ':segment:' .. to, ARGV[a + 8], id)\n"
-    "      end\n"
-    "      redis.call('HSET', key, 'from', ARGV[a + 7], 'since', ARGV[a + 8], 'model_version', ARGV[a + 9])\n"
-    "    end\n"
-    "    if ARGV[a + 10] ~= '' then\n"
-    "      redis.call('HSET', key, 'last_trigger', ARGV[a + 10], 'last_trigger_at', ARGV[a + 11])\n"
-    "    end\n"
+    "  end\n"
+    "  if has_trigger then redis.call('HSET', key, 'last_trigger', ARGV[a + 10], 'last_trigger_at', ARGV[a + 11]) end\n"
+    "  if not has_segment then return end\n"
+    "  redis.call('HSET', key, 'from', ARGV[a + 7], 'since', ARGV[a + 8], 'model_version', ARGV[a + 9])\n"
+    "  if to == '' then\n"
+    "    redis.call('HDEL', key, 'segment', 'segment_name')\n"
+    "  else\n"
+    "    redis.call('HSET', key, 'segment', to, 'segment_name', ARGV[a + 6])\n"
+    "    redis.call('ZADD', prefix .. ':segment:' .. to, ARGV[a + 8], id)\n"
     "  end\n"
     "end\n"
-    "return refused\n";
+    "for i, key in ipairs(KEYS) do\n"
+    "  local good, problem = pcall(write, key, 3 + (i - 1) * 12)\n"
+    "  if not good then\n"
+    "    local text = type(problem) == 'table' and problem.err or problem\n"
+    "    if not string.find(text, 'WRONGTYPE', 1, true) then error(problem) end\n"
+    "    wrong = wrong or text\n"
+    "  end\n"
+    "end\n"
+    "return wrong and redis.error_reply(wrong) or refused\n";
 enum { WORDS_PER_USER = 12 };
 
 /* Appends trigger entries in order and stops at the first error other than "exists already" (a repeated write after a lost
- * answer). KEYS: streams; ARGV: MAXLEN, then per entry: id, trigger, trigger_id, user_id, due_at, record. */
+ * answer) and WRONGTYPE (somebody else's key, which concerns that stream alone and is the answer). KEYS: streams; ARGV: MAXLEN,
+ * then per entry: id, trigger, trigger_id, user_id, due_at, record. */
 static const char script_entries[] =
+    "local wrong = nil\n"
     "for i, key in ipairs(KEYS) do\n"
     "  local a = 2 + (i - 1) * 6\n"
     "  local answer = redis.pcall('XADD', key, 'MAXLEN', '~', ARGV[1], ARGV[a], 'trigger', ARGV[a + 1], 'trigger_id', ARGV[a + 2],\n"
     "    'user_id', ARGV[a + 3], 'due_at', ARGV[a + 4], 'record', ARGV[a + 5])\n"
     "  if type(answer) == 'table' and answer.err and not string.find(answer.err, 'equal or smaller', 1, true) then\n"
-    "    return answer\n"
+    "    if not string.find(answer.err, 'WRONGTYPE', 1, true) then return answer end\n"
+    "    wrong = wrong or answer\n"
     "  end\n"
     "end\n"
-    "return #KEYS\n";
+    "return wrong or #KEYS\n";
 enum { WORDS_PER_ENTRY = 6, SCRIPT_USERS = 0, SCRIPT_ENTRIES = 1 };
 
 struct user_batch {
@@ -119,7 +128,7 @@ static bool passes(const char *error) {
   return false;
 }
 
-/* True if the answer is not an error that calls for another try. `lost` is the answer's count of refused writes or -1. */
+/* True if the answer is not an error that calls for another try. */
 static bool accepted(struct eddy_redis_sink *sink, const redisReply *reply) {
   if (!reply) return false;
   if (reply->type != REDIS_REPLY_ERROR) return true;
@@ -155,12 +164,13 @@ static void on_users(redisAsyncContext *context, void *answer, void *ctx) {
 
 static void on_entries(redisAsyncContext *context, void *answer, void *ctx) {
   struct eddy_redis_sink *sink = ctx;
+  const redisReply *reply = answer;
   size_t count = sink->entries_in_flight;
   (void)context;
   sink->entries_in_flight = 0;
-  if (!accepted(sink, answer)) return; /* they stay at the front and leave again, in order, when Redis is back */
+  if (!accepted(sink, reply)) return; /* they stay at the front and leave again, in order, when Redis is back */
   for (size_t i = 0; i < count; i++) eddy_redis_pending_pop_entry(&sink->pending);
-  sink->stats.written += count;
+  if (reply->type == REDIS_REPLY_INTEGER) sink->stats.written += count;
   send_more(sink);
 }
 
@@ -187,7 +197,7 @@ static void write_user(struct eddy_redis_sink *sink, struct eddy_redis_command *
   eddy_redis_word(command, user->id, user->id_size);
   eddy_redis_word_int(command, (int64_t)user->version.incarnation);
   eddy_redis_word_int(command, (int64_t)user->version.sequence);
-  eddy_redis_word_text(command, user->erased ? "erase" : "set");
+  eddy_redis_word_text(command, user->erased ? "1" : "");
   eddy_redis_word_text(command, user->has_segment ? "1" : "");
   optional_number(command, user->has_to, user->to);
   eddy_redis_word_text(command, user->segment_name);
@@ -339,10 +349,8 @@ static void queue_effect(struct eddy_redis_sink *sink, uint32_t partition, struc
     user->erased = true;
     user->has_segment = user->has_trigger = false;
   } else if (effect->kind == EDDY_SEGMENT_CHANGED) {
-    user->erased = false;
     take_segment(user, &effect->as.segment, model);
   } else {
-    user->erased = false;
     user->has_trigger = true;
     user->trigger = effect->as.trigger.trigger;
     user->trigger_at = effect->as.trigger.fired_at;

@@ -9,7 +9,7 @@
  *
  * Kafka never waits for Redis: changes are copied into bounded memory and coalesce per user (the newest wins) while Redis is
  * slow or away; trigger entries keep their order and are dropped oldest first, counted, beyond the bound. A hash is written only
- * over an older `v` = (incarnation, commit sequence), by a small Lua script (EVALSHA, EVAL after NOSCRIPT). A stream entry that
+ * over an older `v` = (incarnation, commit sequence), by a small Lua script (EVALSHA; after NOSCRIPT it connects anew, which loads it). A stream entry that
  * exists already is refused by Redis itself and counts as written.
  *
  * One sink per worker, on the worker's libuv loop and thread. No call blocks.

@@ -71,7 +71,7 @@ static int parse_address(struct eddy_redis_url *url, char *address, char *why, s
   char *colon = strrchr(address, ':');
   if (address[0] == '[') { /* an IPv6 address */
     char *bracket = strchr(address, ']');
-    if (!bracket) return refuse(why, why_size, "an IPv6 address ends with ]");
+    if (!bracket || (bracket[1] != ':' && bracket[1] != '\0')) return refuse(why, why_size, "an IPv6 address ends with ]");
     *bracket = '\0';
     address++;
     colon = bracket[1] == ':' ? bracket + 1 : NULL;

@@ -37,7 +37,7 @@ static void test_url_accepts_what_people_write(void **state) {
 static void test_url_refuses_the_rest_with_a_reason(void **state) {
   static const char *const bad[] = {"localhost:6379", "http://x", "rediss://host", "redis://", "redis://host:0", "redis://host:99999",
                                     "redis://host/x", "redis://u:%00@h", "redis://u:%4@h", "unix://relative", "unix:///s?x=1",
-                                    "redis://[::1"};
+                                    "redis://[::1", "redis://[::1]9:6379"};
   (void)state;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     struct eddy_redis_url url;
@@ -121,6 +121,54 @@ static void test_a_batch_that_failed_does_not_hide_a_newer_change(void **state) 
   eddy_redis_pending_fini(&pending);
 }
 
+static struct eddy_redis_user *put_segment(struct eddy_redis_pending *pending, uint32_t to, uint64_t sequence) {
+  struct eddy_redis_user *user = eddy_redis_pending_user(pending, EDDY_STR("a"));
+  user->version = (struct eddy_redis_version){1, sequence};
+  user->has_segment = user->has_to = true;
+  user->to = to;
+  return user;
+}
+
+/* Several batches are in flight at once, and all of them come back when the connection is lost: the oldest first. */
+static void test_of_two_batches_that_failed_the_newer_change_wins(void **state) {
+  struct eddy_redis_pending pending;
+  struct eddy_redis_user *older, *newer;
+  (void)state;
+  for (int newer_first = 0; newer_first < 2; newer_first++) {
+    assert_int_equal(eddy_redis_pending_init(&pending, 1 << 20), 0);
+    struct eddy_redis_user *user = put_segment(&pending, 7, 1);
+    user->has_trigger = true;
+    user->trigger_at = 70;
+    assert_int_equal(eddy_redis_pending_take(&pending, &older, 1), 1);
+    put_segment(&pending, 8, 2);
+    assert_int_equal(eddy_redis_pending_take(&pending, &newer, 1), 1);
+    eddy_redis_pending_return(&pending, newer_first ? newer : older);
+    eddy_redis_pending_return(&pending, newer_first ? older : newer);
+    assert_int_equal(eddy_redis_pending_take(&pending, &user, 1), 1);
+    assert_int_equal(user->version.sequence, 2);
+    assert_int_equal(user->to, 8);
+    assert_int_equal(user->trigger_at, 70);
+    eddy_redis_pending_free(&pending, user);
+    assert_int_equal(pending.bytes, 0);
+    eddy_redis_pending_fini(&pending);
+  }
+}
+
+static void test_an_erasure_that_failed_comes_before_a_newer_change(void **state) {
+  struct eddy_redis_pending pending;
+  struct eddy_redis_user *erasure, *user;
+  (void)state;
+  assert_int_equal(eddy_redis_pending_init(&pending, 1 << 20), 0);
+  eddy_redis_pending_user(&pending, EDDY_STR("a"))->erased = true;
+  assert_int_equal(eddy_redis_pending_take(&pending, &erasure, 1), 1);
+  put_segment(&pending, 8, 2);
+  eddy_redis_pending_return(&pending, erasure);
+  assert_int_equal(eddy_redis_pending_take(&pending, &user, 1), 1);
+  assert_true(user->erased && user->has_segment);
+  eddy_redis_pending_free(&pending, user);
+  eddy_redis_pending_fini(&pending);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_url_accepts_what_people_write),
@@ -128,6 +176,8 @@ int main(void) {
       cmocka_unit_test(test_command_is_resp),
       cmocka_unit_test(test_changes_of_a_user_coalesce_in_order_of_arrival),
       cmocka_unit_test(test_a_batch_that_failed_does_not_hide_a_newer_change),
+      cmocka_unit_test(test_of_two_batches_that_failed_the_newer_change_wins),
+      cmocka_unit_test(test_an_erasure_that_failed_comes_before_a_newer_change),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,12 +97,26 @@ static void commit_segment(struct world *world, const char *user, uint32_t to, u
   eddy_redis_sink_committed(world->sink, 0, 5, sequence, &effect, 1, NULL);
 }
 
-static void commit_trigger(struct world *world, const char *user, uint64_t number) {
+/* One commit: the profile is erased, and the user's next life begins with a segment (0: not yet). */
+static void commit_erasure(struct world *world, const char *user, uint32_t to, uint64_t sequence) {
+  struct eddy_str id = {user, (uint32_t)strlen(user)};
+  struct eddy_effect effects[] = {{.kind = EDDY_PROFILE_ERASED, .number = sequence, .user_id = id},
+                                  {.kind = EDDY_SEGMENT_CHANGED, .number = sequence + 1, .user_id = id}};
+  effects[1].as.segment.has_to = true;
+  effects[1].as.segment.to = to;
+  eddy_redis_sink_committed(world->sink, 0, 5, sequence, effects, to ? 2 : 1, NULL);
+}
+
+static void commit_trigger_at(struct world *world, uint32_t partition, const char *user, uint64_t number) {
   struct eddy_effect effect = {.kind = EDDY_TRIGGER_FIRED, .number = number, .user_id = {user, (uint32_t)strlen(user)}};
   effect.as.trigger.armed_by = EDDY_PRODUCT_ADDED;
   effect.as.trigger.expires_at = EDDY_TIME_NONE;
   effect.as.trigger.fired_at = effect.as.trigger.due_at = 42;
-  eddy_redis_sink_committed(world->sink, 3, 5, number, &effect, 1, NULL);
+  eddy_redis_sink_committed(world->sink, partition, 5, number, &effect, 1, NULL);
+}
+
+static void commit_trigger(struct world *world, const char *user, uint64_t number) {
+  commit_trigger_at(world, 3, user, number);
 }
 
 static void ask(struct world *world, const char *expected, const char *command) {
@@ -150,6 +164,58 @@ static void test_an_older_version_is_refused_and_an_entry_stands_once(void **sta
   ask(world, "9", "HGET app:user:ann segment");
   ask(world, "2", "XLEN app:triggers:3");
   assert_int_equal(eddy_redis_sink_stats(world->sink).refused_older, 1);
+}
+
+static void test_an_erased_user_leaves_nothing(void **state) {
+  struct world *world = *state;
+  start_server(world, "--loglevel", "warning");
+  open_sink(world, 1 << 20);
+  commit_segment(world, "ann", 4, 1);
+  commit_segment(world, "bob", 4, 2);
+  commit_trigger(world, "ann", 3);
+  run_until(world, idle);
+  ask(world, "42", "HGET app:user:ann last_trigger_at");
+  commit_erasure(world, "ann", 6, 4);
+  commit_erasure(world, "bob", 0, 4);
+  run_until(world, idle);
+  ask(world, "6", "HGET app:user:ann segment");
+  ask(world, "nil", "HGET app:user:ann last_trigger_at");
+  ask(world, "0", "EXISTS app:user:bob");
+  ask(world, "0", "EXISTS app:segment:4");
+}
+
+static void await_server(struct world *world) {
+  redisContext *context = NULL;
+  for (int i = 0; i < 10000 && (!context || context->err); i++) {
+    if (context) redisFree(context);
+    usleep(1000);
+    context = redisConnectUnix(world->socket);
+  }
+  assert_int_equal(context->err, 0);
+  redisFree(context);
+}
+
+/* Somebody else's key in the way costs what goes to that key and nothing more. */
+static void test_a_key_of_the_wrong_type_hurts_no_other(void **state) {
+  struct world *world = *state;
+  start_server(world, "--loglevel", "warning");
+  await_server(world);
+  ask(world, "1", "SADD app:user:ann x");
+  ask(world, "1", "SADD app:segment:5 x");
+  ask(world, "1", "SADD app:triggers:3 x");
+  open_sink(world, 1 << 20);
+  commit_segment(world, "ann", 4, 1);
+  commit_segment(world, "bob", 5, 2);
+  commit_segment(world, "eve", 6, 3);
+  commit_trigger(world, "bob", 4);
+  commit_trigger_at(world, 2, "bob", 5);
+  run_until(world, idle);
+  ask(world, "5", "HGET app:user:bob segment");
+  ask(world, "cart_abandonment", "HGET app:user:bob last_trigger");
+  ask(world, "6", "HGET app:user:eve segment");
+  ask(world, "1003", "ZSCORE app:segment:6 eve");
+  ask(world, "1", "XLEN app:triggers:2");
+  assert_int_equal(eddy_redis_sink_stats(world->sink).errors, 2);
 }
 
 static void test_waits_for_a_server_that_is_down_and_coalesces(void **state) {
@@ -212,6 +278,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_writes_profiles_members_and_triggers, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_an_older_version_is_refused_and_an_entry_stands_once, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_an_erased_user_leaves_nothing, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_a_key_of_the_wrong_type_hurts_no_other, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_waits_for_a_server_that_is_down_and_coalesces, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_a_server_that_may_not_write_is_tried_again, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_memory_stays_bounded_while_the_server_is_away, set_up, tear_down),
