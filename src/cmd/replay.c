@@ -284,6 +284,8 @@ static void print_summary(const struct replay *replay, const struct timespec *st
           (unsigned long long)counters->late);
   if (replay->bad)
     fprintf(stderr, "refused     %llu %ss\n", (unsigned long long)replay->bad, eddy_file_source_unit(replay->source));
+  uint64_t clamped = eddy_file_source_clamped(replay->source);
+  if (clamped) fprintf(stderr, "clamped     %llu stamps from the future\n", (unsigned long long)clamped);
   fprintf(stderr, "time        %s\n", time);
   fprintf(stderr, "users       %zu in %.1f MiB\n", eddy_engine_users(replay->engine),
           (double)eddy_engine_memory(replay->engine) / (1 << 20));

@@ -8,7 +8,6 @@
 
 #include "codec/container.h"
 #include "codec/decode_plan.h"
-#include "codec/event_check.h"
 
 enum { SYNC_SIZE = 16, SCHEMA_MAX = 1 << 20, BLOCK_MAX = 64 << 20, HEADER_ENTRIES_MAX = 1000, KEY_MAX = 255 };
 
@@ -257,8 +256,7 @@ static int next_record(struct eddy_container_reader *reader, struct eddy_event_r
   }
   reader->at += used;
   reader->left--;
-  error = eddy_event_check_rules(event);
-  return error ? error : 1;
+  return 1;
 }
 
 int eddy_container_next(struct eddy_container_reader *reader, struct eddy_event_room *room, struct eddy_event *event, char *why,

@@ -6,6 +6,8 @@
 #include "codec/event_fields.h"
 #include "codec/utf8.h"
 
+#define CLAMP_TOLERANCE_MS (5 * EDDY_MINUTE_MS)
+
 static bool text_good(struct eddy_str text, uint32_t limit) {
   if (!text.data) return text.len == 0;
   return text.len <= limit && eddy_utf8_valid(text.data, text.len);
@@ -48,15 +50,29 @@ static bool degrees_good(double degrees, double limit) {
   return isnan(degrees) || (degrees >= -limit && degrees <= limit);
 }
 
+static bool is_credible(int64_t time) {
+  return time >= EDDY_EVENT_TIME_MIN && time < EDDY_EVENT_TIME_MAX;
+}
+
 int eddy_event_check_rules(const struct eddy_event *event) {
   struct eddy_str user = event->user_id;
   if (user.len == 0 || user.len > EDDY_USER_ID_MAX || eddy_utf8_has_control(user.data, user.len)) return EDDY_EVENT_E_USER_ID;
   if ((unsigned)event->type >= EDDY_EVENT_TYPE_COUNT) return EDDY_EVENT_E_TYPE;
   if (event->type == EDDY_USER_MERGED) return EDDY_EVENT_E_UNSUPPORTED;
-  if (event->event_time < EDDY_EVENT_TIME_MIN || event->event_time >= EDDY_EVENT_TIME_MAX) return EDDY_EVENT_E_TIME;
+  if (!is_credible(event->event_time)) return EDDY_EVENT_E_TIME;
   if (!degrees_good(event->latitude, 90.0) || !degrees_good(event->longitude, 180.0)) return EDDY_EVENT_E_NUMBER;
   if (event->property_count > EDDY_EVENT_PROPERTIES_MAX) return EDDY_EVENT_E_LIMIT;
   return check_items(event);
+}
+
+int eddy_event_settle(struct eddy_event *event, int64_t own_time, bool *clamped) {
+  *clamped = false;
+  if (event->event_time > EDDY_EVENT_TIME_LAST) return EDDY_EVENT_E_TIME;
+  if (is_credible(own_time) && event->event_time > own_time + CLAMP_TOLERANCE_MS) {
+    event->event_time = own_time;
+    *clamped = true;
+  }
+  return eddy_event_check_rules(event);
 }
 
 int eddy_event_check(const struct eddy_event *event) {

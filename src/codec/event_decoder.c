@@ -10,8 +10,6 @@
 #include "codec/schema_cache.h"
 #include "codec/schemas.h"
 
-#define CLAMP_TOLERANCE_MS (5 * EDDY_MINUTE_MS)
-
 enum { CONFLUENT_HEADER = 5, SINGLE_OBJECT_HEADER = 10 };
 
 struct eddy_event_decoder {
@@ -130,19 +128,6 @@ static int decode_value(struct eddy_event_decoder *decoder, const struct eddy_ra
 
 /* Rules ------------------------------------------------------------------------------------------------------------------- */
 
-/* The record's own time, or EDDY_TIME_NONE if it has none that can be believed. */
-static int64_t own_time(const struct eddy_raw_record *record, const struct eddy_event *event) {
-  int64_t time = record->log_append ? record->record_time : event->received_at;
-  return time >= EDDY_EVENT_TIME_MIN && time < EDDY_EVENT_TIME_MAX ? time : EDDY_TIME_NONE;
-}
-
-static bool clamp(const struct eddy_raw_record *record, struct eddy_event *event) {
-  int64_t time = own_time(record, event);
-  if (time == EDDY_TIME_NONE || event->event_time <= time + CLAMP_TOLERANCE_MS) return false;
-  event->event_time = time;
-  return true;
-}
-
 static int check_key(const struct eddy_raw_record *record, const struct eddy_event *event) {
   if (record->key_size != event->user_id.len) return EDDY_EVENT_E_KEY;
   return memcmp(record->key, event->user_id.data, record->key_size) == 0 ? 0 : EDDY_EVENT_E_KEY;
@@ -154,9 +139,7 @@ static int decode(struct eddy_event_decoder *decoder, const struct eddy_raw_reco
   if (!record->key || record->key_size == 0) return EDDY_EVENT_E_NO_KEY;
   int error = decode_value(decoder, record, room, event);
   if (error) return error;
-  if (event->event_time > EDDY_EVENT_TIME_LAST) return EDDY_EVENT_E_TIME;
-  *clamped = clamp(record, event);
-  error = eddy_event_check_rules(event);
+  error = eddy_event_settle(event, record->log_append ? record->record_time : event->received_at, clamped);
   return error ? error : check_key(record, event);
 }
 

@@ -46,10 +46,8 @@ struct eddy_raw_record {
 };
 
 /* Decodes and validates: 0, EDDY_DECODE_RETRY or EDDY_DECODE_FULL (codec/event_error.h), or a negative code. On success the
- * event satisfies eddy_event_check() and its stamp is clamped: a stamp later than the record's own time + 5 min becomes the
- * record's time; *clamped tells. The record's own time is Kafka's LogAppendTime, else received_at, else there is no clamp (nor
- * if it lies outside 2000..2100 itself). The clamp comes before the check of the range, so that 2190 is clamped where it can be
- * and refused where it cannot; beyond the year 9999 is nonsense and always refused. */
+ * event satisfies eddy_event_check() and its stamp is clamped to the record's own time (eddy_event_settle() in
+ * codec/event_check.h says how), *clamped tells: Kafka's LogAppendTime, else received_at. */
 int eddy_event_decoder_run(struct eddy_event_decoder *decoder, const struct eddy_raw_record *record,
                            struct eddy_event_room *room, struct eddy_event *event, bool *clamped);
 
@@ -62,13 +60,6 @@ const char *eddy_event_decoder_why(const struct eddy_event_decoder *decoder);
  * of properties <= 255 bytes, other strings <= 4096. user_merged is not supported yet. 0 or a code. */
 int eddy_event_check(const struct eddy_event *event);
 
-/* JSON text to event, also used by file sources; the text is copied to the room. Names of types accept the aliases of Segment
- * ("Product Added"), Braze ("ecommerce.cart_updated", "users.messages.email.Open") and mail services; the fields type, user_id,
- * event_time and event_id may be called event, userId, timestamp and messageId as in Segment. Unknown fields are ignored, null
- * is absent, money must be a whole number of minor units. Checked by eddy_event_check(), without key rules and clamping.
- * 0, EDDY_DECODE_FULL or a code; `why` gets a sentence naming the field. */
-int eddy_event_from_json(const char *text, size_t size, struct eddy_event_room *room, struct eddy_event *event, char *why,
-                         size_t why_size);
 /* Event type by wire name or alias; -1. */
 int eddy_event_type_alias(struct eddy_str name);
 

@@ -247,12 +247,3 @@ int eddy_event_read_json(const char *text, size_t size, struct eddy_event_room *
   json_decref(json);
   return error;
 }
-
-int eddy_event_from_json(const char *text, size_t size, struct eddy_event_room *room, struct eddy_event *event, char *why,
-                         size_t why_size) {
-  int error = eddy_event_read_json(text, size, room, event, why, why_size);
-  if (error) return error;
-  error = eddy_event_check_rules(event); /* jansson saw to UTF-8, reading to the limits */
-  if (error) snprintf(why, why_size, "%s", eddy_event_error_text(error));
-  return error;
-}

@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "codec/container.h"
-#include "codec/event_decoder.h"
+#include "codec/event_check.h"
 #include "codec/event_error.h"
 #include "codec/event_fields.h"
+#include "codec/event_json.h"
 
 enum { LINE_MAX_BYTES = 1 << 20, WHY_SIZE = 256 };
 
@@ -22,6 +23,7 @@ struct eddy_file_source {
   char why[WHY_SIZE];
   bool pending;    /* the line or event is read, but the room was full: it comes first in the next batch */
   uint64_t number; /* of the line or record read last */
+  uint64_t clamped;
   char *line;
   size_t line_size;
   eddy_bad_record_fn on_bad;
@@ -84,9 +86,22 @@ const char *eddy_file_source_unit(const struct eddy_file_source *source) {
   return source->container ? "record" : "line";
 }
 
+uint64_t eddy_file_source_clamped(const struct eddy_file_source *source) {
+  return source->clamped;
+}
+
 static enum outcome refuse(struct eddy_file_source *source, int error, const char *why) {
   if (source->on_bad) source->on_bad(source->on_bad_ctx, source->number, error, why);
   return BAD;
+}
+
+/* A file knows of no other time of its records than received_at. */
+static enum outcome settle(struct eddy_file_source *source) {
+  bool clamped;
+  int error = eddy_event_settle(&source->event, source->event.received_at, &clamped);
+  if (error) return refuse(source, error, eddy_event_error_text(error));
+  source->clamped += clamped;
+  return GOOD;
 }
 
 /* JSON lines ----------------------------------------------------------------------------------------------------------------*/
@@ -113,9 +128,9 @@ static bool is_blank(const struct eddy_file_source *source) {
 static enum outcome parse_line(struct eddy_file_source *source) {
   char why[WHY_SIZE] = "";
   if (source->line_size > LINE_MAX_BYTES) return refuse(source, EDDY_EVENT_E_LIMIT, "the line is longer than 1 MiB");
-  int error = eddy_event_from_json(source->line, source->line_size, &source->room, &source->event, why, sizeof why);
+  int error = eddy_event_read_json(source->line, source->line_size, &source->room, &source->event, why, sizeof why);
   if (error == EDDY_DECODE_FULL) return FULL;
-  return error ? refuse(source, error, why) : GOOD;
+  return error ? refuse(source, error, why) : settle(source);
 }
 
 static enum outcome next_json(struct eddy_file_source *source) {
@@ -184,7 +199,7 @@ static enum outcome read_record(struct eddy_file_source *source) {
     return BROKEN;
   }
   source->number++;
-  return found == 1 ? GOOD : refuse(source, found, why);
+  return found == 1 ? settle(source) : refuse(source, found, why);
 }
 
 static enum outcome next_avro(struct eddy_file_source *source) {

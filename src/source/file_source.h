@@ -26,6 +26,9 @@ void eddy_file_source_on_bad(struct eddy_file_source *source, eddy_bad_record_fn
  * with a sentence in `why` if the file cannot be read on. The events' views are valid until the next call. */
 int eddy_file_source_read(struct eddy_file_source *source, struct eddy_event *events, int count, char *why, size_t why_size);
 
+/* Events so far whose stamp was later than their received_at + 5 min: it was set to that. */
+uint64_t eddy_file_source_clamped(const struct eddy_file_source *source);
+
 /* "line" or "record": what numbers count. */
 const char *eddy_file_source_unit(const struct eddy_file_source *source);
 

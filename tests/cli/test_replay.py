@@ -158,6 +158,13 @@ def test_bad_lines_are_counted_and_the_first_ten_named(tmp_path):
     assert len(effects(result, "trigger")) == 1
 
 
+def test_a_wrong_clock_moves_time_for_nobody(tmp_path):
+    wrong = dict(CART, user_id="u2", event_time="2090-01-01T00:00:00Z", received_at=START)
+    result = replay(write(tmp_path / "events.jsonl", [CART, wrong]))
+    assert effects(result) == []
+    assert "clamped     1 stamps from the future" in result.stderr.decode().splitlines()
+
+
 def test_only_bad_lines_is_65(tmp_path):
     result = replay(write(tmp_path / "events.jsonl", ["garbage", "{}"]), check=False)
     assert result.returncode == 65 and result.stdout == b""

@@ -5,7 +5,9 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "codec/container.h"
+#include "codec/event_check.h"
 #include "codec/event_decoder.h"
+#include "codec/event_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,7 +18,7 @@ static void check_again(const struct eddy_event *event, struct eddy_event_room *
   eddy_buffer_init(&buffer, NULL);
   EDDY_ASSERT(eddy_event_check(event) == 0);
   EDDY_ASSERT(eddy_event_to_json(event, &buffer) == 0);
-  EDDY_ASSERT(eddy_event_from_json((const char *)buffer.data, buffer.size, room, &again, why, sizeof why) == 0);
+  EDDY_ASSERT(eddy_event_read_json((const char *)buffer.data, buffer.size, room, &again, why, sizeof why) == 0);
   EDDY_ASSERT(again.type == event->type && again.event_time == event->event_time && again.value == event->value);
   EDDY_ASSERT(again.item_count == event->item_count && again.property_count == event->property_count);
   EDDY_ASSERT(again.user_id.len == event->user_id.len);
@@ -30,9 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct eddy_event event;
   struct eddy_event_room room;
   eddy_event_room_init(&room);
-  int error = eddy_event_from_json((const char *)data, size, &room, &event, why, sizeof why);
+  bool clamped;
+  int error = eddy_event_read_json((const char *)data, size, &room, &event, why, sizeof why);
   if (error == 0) {
-    check_again(&event, &room);
+    if (eddy_event_settle(&event, event.received_at, &clamped) == 0) check_again(&event, &room);
   } else {
     EDDY_ASSERT(strlen(why) > 0);
   }

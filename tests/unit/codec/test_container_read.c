@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "codec/container.h"
+#include "codec/event_check.h"
 #include "codec/event_error.h"
 
 #define SCHEMA WRITER(",{\"name\":\"channel\",\"type\":\"string\"}")
@@ -49,6 +50,7 @@ static struct result read_file(FILE *file) {
   struct eddy_container_reader *reader;
   struct eddy_event_room room;
   struct eddy_event event;
+  bool clamped;
   eddy_event_room_init(&room);
   rewind(file);
   result.opened = eddy_container_open(&reader, file, result.why, sizeof result.why) == 0;
@@ -56,6 +58,8 @@ static struct result read_file(FILE *file) {
     got = eddy_container_next(reader, &room, &event, result.why, sizeof result.why);
     result.broken = got == -1;
     if (result.broken) break;
+    int error = got == 1 ? eddy_event_settle(&event, event.received_at, &clamped) : 0;
+    if (error) got = error;
     if (got == 1) result.good++;
     if (got < 0) {
       result.refused++;

@@ -87,6 +87,45 @@ static void bad_lines_are_named_and_skipped(void **state) {
   file_close(&file, source);
 }
 
+/* As on the way through Kafka: one wrong clock must not push time forward for everybody. */
+static void a_stamp_from_the_future_is_clamped(void **state) {
+  (void)state;
+  for (int avro = 0; avro <= 1; avro++) {
+    struct file file;
+    struct bad_records bad;
+    struct eddy_event events[4];
+    struct eddy_container_writer *writer = NULL;
+    static const int64_t received = INT64_C(1511582430000), year_2090 = INT64_C(3786912000000), year_2190 = INT64_C(6942585600000);
+    static const int64_t stamps[][2] = {{received + 5 * EDDY_MINUTE_MS, received}, {year_2190, received}, {year_2090, EDDY_TIME_NONE},
+                                        {year_2190, EDDY_TIME_NONE}};
+    char why[256];
+    struct eddy_buffer line;
+    eddy_buffer_init(&line, NULL);
+    file_open(&file);
+    if (avro) assert_int_equal(eddy_container_create(&writer, file.file, 1), 0);
+    for (size_t i = 0; i < 4; i++) {
+      struct eddy_event event = eddy_event_empty;
+      event.type = EDDY_PAGE_VIEWED;
+      event.user_id = EDDY_STR("u1");
+      event.event_time = stamps[i][0];
+      event.received_at = stamps[i][1];
+      assert_int_equal(avro ? eddy_container_append(writer, &event) : eddy_event_to_json(&event, &line), 0);
+    }
+    assert_int_equal(eddy_container_finish(writer), 0);
+    if (!avro) assert_int_equal(fwrite(line.data, 1, line.size, file.file), line.size);
+    struct eddy_file_source *source = source_open(&file, &bad);
+    assert_int_equal(eddy_file_source_read(source, events, 4, why, sizeof why), 3);
+    assert_true(events[0].event_time == received + 5 * EDDY_MINUTE_MS);
+    assert_true(events[1].event_time == received);
+    assert_true(events[2].event_time == year_2090);
+    assert_int_equal(eddy_file_source_clamped(source), 1);
+    assert_int_equal(bad.count, 1);
+    assert_int_equal(bad.errors[0], EDDY_EVENT_E_TIME);
+    eddy_buffer_fini(&line);
+    file_close(&file, source);
+  }
+}
+
 static void a_long_line_is_read_up_to_its_limit(void **state) {
   (void)state;
   struct file file;
@@ -287,6 +326,7 @@ static void an_empty_file_has_no_events(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bad_lines_are_named_and_skipped),
+      cmocka_unit_test(a_stamp_from_the_future_is_clamped),
       cmocka_unit_test(a_long_line_is_read_up_to_its_limit),
       cmocka_unit_test(both_kinds_of_file_give_the_same_events),
       cmocka_unit_test(a_batch_may_be_cut_by_memory),
