@@ -53,8 +53,8 @@ void eddy_bench_load(const struct eddy_bench_options *options) {
     if (i % 1000 == 0) rd_kafka_poll(loader.client, 0);
   }
   eddy_bench_require(rd_kafka_flush(loader.client, 120000) == RD_KAFKA_RESP_ERR_NO_ERROR, "flush");
-  printf("{\"events\": %" PRIu64 ", \"carts\": %" PRIu32 ", \"bytes_per_event\": %.1f, \"seconds\": %.3f}\n", options->events, carts,
-         (double)loader.bytes / (double)(options->events + carts), eddy_bench_mono_s() - started);
+  printf("{\"events\": %" PRIu64 ", \"carts\": %" PRIu32 ", \"bytes_per_event\": %.1f, \"seconds\": %.3f}\n", options->events,
+         carts, (double)loader.bytes / (double)(options->events + carts), eddy_bench_mono_s() - started);
   eddy_traffic_fini(&loader.traffic);
   rd_kafka_topic_destroy(loader.topic);
   rd_kafka_destroy(loader.client);

@@ -14,11 +14,21 @@ static const struct mode {
 } modes[] = {{"load", eddy_bench_load}, {"drain", eddy_bench_drain}, {"latency", eddy_bench_latency}};
 
 static const struct option long_options[] = {
-    {"brokers", required_argument, NULL, 'b'},  {"topic", required_argument, NULL, 't'},   {"output", required_argument, NULL, 'o'},
-    {"events", required_argument, NULL, 'n'},   {"rate", required_argument, NULL, 'r'},    {"seed", required_argument, NULL, 's'},
-    {"users", required_argument, NULL, 'u'},    {"step-us", required_argument, NULL, 'p'}, {"cart-share", required_argument, NULL, 'c'},
-    {"seconds", required_argument, NULL, 'd'},  {"warm-up", required_argument, NULL, 'w'}, {"prefetch-kb", required_argument, NULL, 'k'},
-    {"prefetch-messages", required_argument, NULL, 'm'}, {NULL, 0, NULL, 0}};
+    {"brokers", required_argument, NULL, 'b'},
+    {"topic", required_argument, NULL, 't'},
+    {"output", required_argument, NULL, 'o'},
+    {"events", required_argument, NULL, 'n'},
+    {"rate", required_argument, NULL, 'r'},
+    {"seed", required_argument, NULL, 's'},
+    {"users", required_argument, NULL, 'u'},
+    {"step-us", required_argument, NULL, 'p'},
+    {"cart-share", required_argument, NULL, 'c'},
+    {"seconds", required_argument, NULL, 'd'},
+    {"warm-up", required_argument, NULL, 'w'},
+    {"prefetch-kb", required_argument, NULL, 'k'},
+    {"prefetch-messages", required_argument, NULL, 'm'},
+    {NULL, 0, NULL, 0},
+};
 
 static uint64_t number(const char *text, uint64_t max) {
   char *end;
@@ -47,8 +57,8 @@ static void set(struct eddy_bench_options *options, int option) {
 }
 
 int main(int argc, char **argv) {
-  struct eddy_bench_options options = {.events = 1000000, .rate = 100000, .seed = 1, .users = 1000000, .step_us = 3000, .seconds = 20,
-                                       .warm_up = 5, .prefetch_kb = "1000000", .prefetch_messages = "1000000"};
+  struct eddy_bench_options options = {.events = 1000000, .rate = 100000, .seed = 1, .users = 1000000, .step_us = 3000,
+                                       .seconds = 20, .warm_up = 5, .prefetch_kb = "1000000", .prefetch_messages = "1000000"};
   for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) set(&options, option);
   if (optind + 1 == argc && options.brokers && options.topic && options.users > 0) {
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {

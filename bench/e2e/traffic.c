@@ -35,8 +35,9 @@ static void encode(struct eddy_traffic *traffic, struct eddy_event *event) {
   event->user_id = (struct eddy_str){traffic->user_id, EDDY_TRAFFIC_ID};
   traffic->value.size = 0;
   eddy_event_header(header);
-  eddy_bench_require(eddy_buffer_append(&traffic->value, header, sizeof header) == 0 && eddy_event_encode(event, &traffic->value) == 0,
-                     "memory");
+  int error = eddy_buffer_append(&traffic->value, header, sizeof header);
+  if (error == 0) error = eddy_event_encode(event, &traffic->value);
+  eddy_bench_require(error == 0, "memory");
 }
 
 void eddy_traffic_make(struct eddy_traffic *traffic, int64_t event_time) {
