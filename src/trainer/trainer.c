@@ -24,7 +24,7 @@ struct eddy_trainer {
   uint16_t dimensions;
   struct eddy_str names[EDDY_FEATURES_MAX];
   float weight[EDDY_FEATURES_MAX];
-  uint64_t contributions, refused;
+  uint64_t contributions;
   int64_t time, first_time; /* newest and first contribution, EDDY_TIME_NONE before */
   struct eddy_positions positions;
   struct eddy_newest newest;
@@ -98,10 +98,6 @@ void eddy_trainer_free(struct eddy_trainer *trainer) {
   free(trainer);
 }
 
-uint64_t eddy_trainer_refused(const struct eddy_trainer *trainer) {
-  return trainer->refused;
-}
-
 /* Add ----------------------------------------------------------------------------------------------------------------------*/
 
 static bool is_credible(const struct eddy_trainer *trainer, const struct eddy_model_delta *delta) {
@@ -136,10 +132,7 @@ static int reserve(struct eddy_trainer *trainer, const struct eddy_model_delta *
 }
 
 static int add_without_topic(struct eddy_trainer *trainer, const struct eddy_model_delta *delta) {
-  if (!is_credible(trainer, delta)) {
-    trainer->refused++;
-    return EDDY_E_INVALID;
-  }
+  if (!is_credible(trainer, delta)) return EDDY_E_INVALID;
   int error = reserve(trainer, delta);
   if (error) return error;
   eddy_newest_add(&trainer->newest, delta, NO_PARTITION, (int64_t)trainer->contributions);
@@ -149,18 +142,14 @@ static int add_without_topic(struct eddy_trainer *trainer, const struct eddy_mod
 
 int eddy_trainer_add(struct eddy_trainer *trainer, const struct eddy_model_delta *delta, uint32_t partition, int64_t offset) {
   if (offset == -1) return add_without_topic(trainer, delta);
+  if (offset < 0 || offset == INT64_MAX || partition == NO_PARTITION) return EDDY_E_INVALID;
   bool credible = is_credible(trainer, delta);
-  if (offset < 0 || offset == INT64_MAX || partition == NO_PARTITION) {
-    trainer->refused++;
-    return EDDY_E_INVALID;
-  }
   if (credible && reserve(trainer, delta) != EDDY_OK) return EDDY_E_NOMEM;
   int at = eddy_positions_find(&trainer->positions, partition);
   if (at < 0) return EDDY_E_NOMEM;
   bool sampled = offset < trainer->positions.sampled[at], included = offset < trainer->positions.items[at].included;
   if (!sampled) trainer->positions.sampled[at] = offset + 1;
   if (!included) trainer->positions.items[at].included = offset + 1;
-  if (!credible && !included) trainer->refused++;
   if (!credible) return EDDY_E_INVALID;
   if (!sampled) eddy_newest_add(&trainer->newest, delta, partition, offset);
   if (!included) take_in(trainer, delta);

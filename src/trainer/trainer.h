@@ -28,10 +28,8 @@ void eddy_trainer_free(struct eddy_trainer *trainer);
 
 /* Takes in one delta of topic model-delta at (partition, offset); a delta at an offset that is already included is ignored.
  * Pass offset = -1 without a topic (replay). 0; EDDY_E_NOMEM, then nothing has changed; EDDY_E_INVALID for a delta that cannot be
- * true (dimensions, not finite, weights outside (0, 1e6]): counted, its offset is passed, nothing else changes. */
+ * true (dimensions, not finite, weights outside (0, 1e6]): its offset is passed, nothing else changes. */
 int eddy_trainer_add(struct eddy_trainer *trainer, const struct eddy_model_delta *delta, uint32_t partition, int64_t offset);
-/* Deltas refused as EDDY_E_INVALID so far. */
-uint64_t eddy_trainer_refused(const struct eddy_trainer *trainer);
 
 /* To be called after every add, so that versions do not depend on anything but the deltas. If an epoch is complete: updates (or,
  * the first time, seeds) the centroids and returns 1; `record` then views the new version until the next call.
