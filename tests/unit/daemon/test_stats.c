@@ -68,7 +68,7 @@ static void test_newest_triggers_of_all_workers(void **state) {
   for (int i = 0; i < EDDY_BOARD_TRIGGERS; i++) assert_int_equal(fixture->sum.triggers[i].published_at, 29 - i);
   assert_string_equal(fixture->sum.triggers[0].user, "ann");
   assert_string_equal(fixture->sum.triggers[0].cart, "2 x shoe, 1 x p2");
-  assert_string_equal(fixture->sum.triggers[0].reason, "no checkout_started for 1h after product_added");
+  assert_string_equal(fixture->sum.triggers[0].reason, "product_added at 1970-01-01T00:00:00Z, then no checkout_started or order_completed for 1h");
 }
 
 static void test_long_texts_are_cut(void **state) {
