@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/assert.h"
 
@@ -214,8 +215,16 @@ enum eddy_txn_result eddy_kafka_sink_send_offsets(struct eddy_kafka_sink *sink, 
   return judge(sink, "send_offsets", rd_kafka_send_offsets_to_transaction(sink->client, offsets, group, timeout_ms));
 }
 
+/* commit_transaction flushes first, and with no delivery callback to wake it librdkafka's flush looks again only every 10 ms. So
+ * look oneself, at shorter intervals, for about as long as acknowledgements take when all is well. */
+static void await_deliveries(struct eddy_kafka_sink *sink) {
+  const struct timespec pause = {.tv_nsec = 500000};
+  for (int i = 0; i < 100 && rd_kafka_outq_len(sink->client) > 0; i++) nanosleep(&pause, NULL);
+}
+
 enum eddy_txn_result eddy_kafka_sink_commit(struct eddy_kafka_sink *sink, int timeout_ms) {
   if (sink->state != EDDY_TXN_OPEN) return EDDY_TXN_ABORT;
+  await_deliveries(sink);
   enum eddy_txn_result result = judge(sink, "commit", rd_kafka_commit_transaction(sink->client, timeout_ms));
   if (result == EDDY_TXN_DONE) set_state(sink, EDDY_TXN_READY);
   if (result == EDDY_TXN_RETRY) {
