@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """End to end on a real Apache Kafka: how fast eddy drains a topic, beside a consumer that does nothing; memory; latency.
 
     bench/e2e/run.py [--events 5000000] [--users 1000000] [--rounds 3] [--only many,few,many-redis,memory,latency] [--smoke]
