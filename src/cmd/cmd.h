@@ -1,11 +1,12 @@
 /* Subcommands: one file each, one row each in cmd/main.c. argv[0] is the subcommand's name. Each returns the exit code
- * (sysexits.h: 64 usage, 65 data, 69 unavailable, 70 internal, 75 try again, 78 configuration). Data goes to stdout, messages go
- * to stderr.
+ * (sysexits.h: 64 usage, 65 data, 66 no input, 69 unavailable, 70 internal, 71 system, 74 output, 75 try again,
+ * 78 configuration). Data goes to stdout, messages go to stderr.
  */
 #ifndef EDDY_CMD_CMD_H
 #define EDDY_CMD_CMD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 int eddy_cmd_run(int argc, char **argv);
 int eddy_cmd_demo(int argc, char **argv);
@@ -18,6 +19,12 @@ int eddy_cmd_version(int argc, char **argv);
 /* If an argument before `--` is -h or --help: prints `usage` on stdout and returns true. */
 bool eddy_cmd_help(int argc, char **argv, const char *usage);
 
+/* A whole number in digits from `min` to `max`; any number from `min` to `max`. */
+bool eddy_cmd_whole(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+bool eddy_cmd_number(const char *text, double min, double max, double *value);
+
+/* What getopt_long() with a leading ':' answered with ':' or '?': says so on stderr. Returns 64. */
+int eddy_cmd_bad_option(char **argv, int option);
 /* "eddy validate: what is wrong" and where the help is, on stderr. Returns 64. */
 int eddy_cmd_misuse(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

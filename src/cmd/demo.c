@@ -1,5 +1,5 @@
-/* eddy demo: the real pipeline on embedded defaults. Broker: librdkafka's mock cluster in this process. Redis: a private one, if
- * installed. Input: invented shoppers in accelerated time. */
+/* eddy demo: the real pipeline on embedded defaults. Broker: librdkafka's mock cluster in this process. Redis: a private one,
+ * if installed. Input: invented shoppers in accelerated time. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -21,11 +21,12 @@
 #include "daemon/log.h"
 #include "daemon/pipeline.h"
 
-enum { FRAME_MS = 1000, PARTITIONS = 4, LAG_MAX = 20000 };
+enum { FRAME_MS = 1000, PARTITIONS = 4, LAG_MAX = 20000, USERS_MAX = 10000000 };
 
 static const char usage[] =
     "usage: eddy demo [OPTIONS]\n\n"
-    "Runs the whole pipeline with nothing to set up: a broker inside this process, a private Redis if redis-server is installed, and\n"
+    "Runs the whole pipeline with nothing to set up: a broker inside this process, a private Redis if redis-server is "
+    "installed, and\n"
     "invented shoppers in accelerated time. Shows live numbers until Ctrl-C.\n\n"
     "      --duration TIME  end after this long, e.g. 30s\n"
     "      --users N        shoppers (default 20000)\n"
@@ -33,8 +34,8 @@ static const char usage[] =
     "      --seed S         another world of shoppers (default 1)\n"
     "      --no-redis       leave Redis out\n";
 
-/* What makes the pipeline feel at home on the mock: it neither wakes waiting fetches nor has a controller, a group takes seconds
- * to form there, and a transaction takes 70 ms. */
+/* What makes the pipeline feel at home on the mock: it neither wakes waiting fetches nor has a controller, a group takes
+ * seconds to form there, and a transaction takes 70 ms. */
 static const char config_text[] =
     "app: demo\n"
     "kafka:\n"
@@ -66,66 +67,45 @@ struct demo {
   struct eddy_pipeline_stats stats;
 };
 
-static int parse_number(const char *text, double min, double max, double *value) {
-  char *end;
-  *value = strtod(text, &end);
-  return end != text && *end == '\0' && *value >= min && *value <= max ? 0 : -1;
+/* Takes one option; what is expected instead of its value, NULL if that is usable. */
+static const char *take_option(struct demo *demo, int option, const char *value) {
+  uint64_t users = 0;
+  switch (option) {
+    case 'd':
+      if (eddy_duration_parse((struct eddy_str){value, (uint32_t)strlen(value)}, &demo->duration_ms) == 0) return NULL;
+      return "a time with its unit, e.g. 30s";
+    case 'u':
+      if (!eddy_cmd_whole(value, 1, USERS_MAX, &users)) return "a whole number from 1 to 10000000";
+      demo->users = (uint32_t)users;
+      return NULL;
+    case 's':
+      return eddy_cmd_number(value, 1, 100e3, &demo->speed) ? NULL : "a number from 1 to 100000";
+    case 'e':
+      return eddy_cmd_whole(value, 0, UINT64_MAX, &demo->seed) ? NULL : "a whole number";
+    default:
+      demo->with_redis = false;
+      return NULL;
+  }
 }
 
-static int refuse(const char *option, const char *text, const char *expected) {
-  fprintf(stderr, "eddy demo: --%s %s: %s is expected\n", option, text, expected);
-  return EX_USAGE;
-}
-
-/* 0, or an exit code; -1: help was printed. */
-static int parse_options(struct demo *demo, int argc, char **argv) {
+static int read_options(int argc, char **argv, struct demo *demo) {
   static const struct option options[] = {{"duration", required_argument, NULL, 'd'}, {"users", required_argument, NULL, 'u'},
                                           {"speed", required_argument, NULL, 's'},    {"seed", required_argument, NULL, 'e'},
-                                          {"no-redis", no_argument, NULL, 'r'},       {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-  double number = 0;
-  optind = 1;
-  for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-    switch (option) {
-      case 'd':
-        if (eddy_duration_parse((struct eddy_str){optarg, (uint32_t)strlen(optarg)}, &demo->duration_ms) != 0) {
-          return refuse("duration", optarg, "a time with its unit, e.g. 30s,");
-        }
-        break;
-      case 'u':
-        if (parse_number(optarg, 1, 10e6, &number) != 0) return refuse("users", optarg, "a number from 1 to 10000000");
-        demo->users = (uint32_t)number;
-        break;
-      case 's':
-        if (parse_number(optarg, 1, 100e3, &demo->speed) != 0) return refuse("speed", optarg, "a number from 1 to 100000");
-        break;
-      case 'e':
-        if (parse_number(optarg, 0, 9e15, &number) != 0) return refuse("seed", optarg, "a whole number");
-        demo->seed = (uint64_t)number;
-        break;
-      case 'r':
-        demo->with_redis = false;
-        break;
-      case 'h':
-        fputs(usage, stdout);
-        return -1;
-      default:
-        fputs("eddy demo --help lists the options\n", stderr);
-        return EX_USAGE;
-    }
+                                          {"no-redis", no_argument, NULL, 'r'},       {NULL, 0, NULL, 0}};
+  opterr = 0;
+  for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option);
+    const char *expected = take_option(demo, option, optarg);
+    if (expected) return eddy_cmd_misuse(argv[0], "expected %s, not `%s`", expected, optarg);
   }
-  if (optind < argc) {
-    fprintf(stderr, "eddy demo: `%s` is not expected here\n", argv[optind]);
-    return EX_USAGE;
-  }
-  return 0;
+  return optind < argc ? eddy_cmd_misuse(argv[0], "unexpected argument %s", argv[optind]) : 0;
 }
 
 static int configure(struct demo *demo) {
   char text[2048];
   bool redis = demo->redis.pid > 0;
-  snprintf(text, sizeof text, config_text, eddy_demo_broker_address(demo->broker), demo->speed, redis ? "redis: {url: \"unix://" : "",
-           redis ? demo->redis.socket : "", redis ? "\"}\n" : "");
+  snprintf(text, sizeof text, config_text, eddy_demo_broker_address(demo->broker), demo->speed,
+           redis ? "redis: {url: \"unix://" : "", redis ? demo->redis.socket : "", redis ? "\"}\n" : "");
   return eddy_config_parse(&demo->config, "demo", text, strlen(text), stderr) == 0 ? 0 : EX_SOFTWARE;
 }
 
@@ -144,19 +124,24 @@ static int start(struct demo *demo) {
   if (eddy_pipeline_start(&demo->pipeline, &demo->config, &demo->logger) != 0) return EX_OSERR;
   /* From yesterday midnight to this morning, just before the shop's first campaign: the curtain rises on a full house. */
   int64_t yesterday = (eddy_clock_wall() / EDDY_DAY_MS - 1) * EDDY_DAY_MS;
-  struct eddy_demo_feed_options feed = {.broker = demo->broker, .users = demo->users, .seed = demo->seed, .speed = demo->speed,
-                                        .start_ms = yesterday, .begin_ms = yesterday + EDDY_DAY_MS + 15 * EDDY_HOUR_MS / 2};
+  struct eddy_demo_feed_options feed = {.broker = demo->broker,
+                                        .users = demo->users,
+                                        .seed = demo->seed,
+                                        .speed = demo->speed,
+                                        .start_ms = yesterday,
+                                        .begin_ms = yesterday + EDDY_DAY_MS + 15 * EDDY_HOUR_MS / 2};
   return eddy_demo_feed_start(&demo->feed, &feed) == 0 ? 0 : EX_OSERR;
 }
 
 static void show(struct demo *demo, int64_t started, int64_t passed, uint64_t events_before, bool redraw) {
-  struct eddy_demo_frame frame = {.stats = &demo->stats,
-                                  .seconds = (double)(eddy_clock_mono() - started) / 1000,
-                                  .events_per_s = (double)(demo->stats.events - events_before) * 1000 / (double)(passed > 0 ? passed : 1),
-                                  .event_time = eddy_demo_feed_time(demo->feed),
-                                  .speed = demo->speed,
-                                  .broker = eddy_demo_broker_address(demo->broker),
-                                  .redis = demo->redis.pid > 0 ? demo->redis.socket : NULL};
+  struct eddy_demo_frame frame = {
+      .stats = &demo->stats,
+      .seconds = (double)(eddy_clock_mono() - started) / 1000,
+      .events_per_s = (double)(demo->stats.events - events_before) * 1000 / (double)(passed > 0 ? passed : 1),
+      .event_time = eddy_demo_feed_time(demo->feed),
+      .speed = demo->speed,
+      .broker = eddy_demo_broker_address(demo->broker),
+      .redis = demo->redis.pid > 0 ? demo->redis.socket : NULL};
   eddy_demo_screen_draw(stdout, &frame, redraw);
 }
 
@@ -194,27 +179,31 @@ static int stop(struct demo *demo, int exit_code) {
   return exit_code;
 }
 
-int eddy_cmd_demo(int argc, char **argv) {
+/* Before the first thread starts, so that none of them takes a signal. */
+static sigset_t block_signals(void) {
   sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, NULL);
+  return signals;
+}
+
+int eddy_cmd_demo(int argc, char **argv) {
+  if (eddy_cmd_help(argc, argv, usage)) return EX_OK;
   struct demo *demo = calloc(1, sizeof *demo);
   if (!demo) return EX_OSERR;
   demo->users = 20000;
   demo->speed = 1200;
   demo->seed = 1;
   demo->with_redis = true;
-  int code = parse_options(demo, argc, argv);
-  if (code != 0) {
-    free(demo);
-    return code < 0 ? 0 : code;
+  int code = read_options(argc, argv, demo);
+  if (code == 0) {
+    sigset_t signals = block_signals();
+    code = start(demo);
+    if (code == 0) watch(demo, &signals);
+    code = stop(demo, code);
   }
-  /* Before the first thread starts, so that none of them takes a signal. */
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, NULL);
-  code = start(demo);
-  if (code == 0) watch(demo, &signals);
-  code = stop(demo, code);
   free(demo);
   return code;
 }

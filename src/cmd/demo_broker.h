@@ -16,6 +16,7 @@ void eddy_demo_broker_stop(struct eddy_demo_broker *broker);
 /* host:port */
 const char *eddy_demo_broker_address(const struct eddy_demo_broker *broker);
 /* Produces one record; waits while the local queue is full. 0 or -1. One thread at a time. */
-int eddy_demo_broker_produce(struct eddy_demo_broker *broker, const void *key, size_t key_size, const void *value, size_t value_size);
+int eddy_demo_broker_produce(struct eddy_demo_broker *broker, const void *key, size_t key_size, const void *value,
+                             size_t value_size);
 
 #endif

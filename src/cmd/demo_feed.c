@@ -28,11 +28,13 @@ static int produce_next(struct eddy_demo_feed *feed) {
   struct eddy_event event;
   eddy_shopper_next(feed->world, &event);
   feed->value.size = 0;
-  if (eddy_buffer_append(&feed->value, feed->header, sizeof feed->header) != 0 || eddy_event_encode(&event, &feed->value) != 0) {
+  if (eddy_buffer_append(&feed->value, feed->header, sizeof feed->header) != 0 ||
+      eddy_event_encode(&event, &feed->value) != 0) {
     return -1;
   }
   atomic_fetch_add_explicit(&feed->events, 1, memory_order_relaxed);
-  return eddy_demo_broker_produce(feed->options.broker, event.user_id.data, event.user_id.len, feed->value.data, feed->value.size);
+  return eddy_demo_broker_produce(feed->options.broker, event.user_id.data, event.user_id.len, feed->value.data,
+                                  feed->value.size);
 }
 
 static void *feed_main(void *ctx) {
@@ -89,6 +91,12 @@ void eddy_demo_feed_stop(struct eddy_demo_feed *feed) {
   free_feed(feed);
 }
 
-void eddy_demo_feed_hold(struct eddy_demo_feed *feed, bool hold) { atomic_store(&feed->hold, hold); }
-int64_t eddy_demo_feed_time(const struct eddy_demo_feed *feed) { return atomic_load(&feed->time_ms); }
-uint64_t eddy_demo_feed_events(const struct eddy_demo_feed *feed) { return atomic_load(&feed->events); }
+void eddy_demo_feed_hold(struct eddy_demo_feed *feed, bool hold) {
+  atomic_store(&feed->hold, hold);
+}
+int64_t eddy_demo_feed_time(const struct eddy_demo_feed *feed) {
+  return atomic_load(&feed->time_ms);
+}
+uint64_t eddy_demo_feed_events(const struct eddy_demo_feed *feed) {
+  return atomic_load(&feed->events);
+}

@@ -1,5 +1,5 @@
-/* The demo's input: invented shoppers in accelerated time, produced by a thread of its own in the pace of the wall clock, and held
- * back while the consumer is behind (the mock broker would drop what is not read in time).
+/* The demo's input: invented shoppers in accelerated time, produced by a thread of its own in the pace of the wall clock, and
+ * held back while the consumer is behind (the mock broker would drop what is not read in time).
  */
 #ifndef EDDY_CMD_DEMO_FEED_H
 #define EDDY_CMD_DEMO_FEED_H

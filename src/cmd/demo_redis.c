@@ -10,7 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static bool installed(void) { return system("command -v redis-server >/dev/null 2>&1") == 0; }
+static bool installed(void) {
+  return system("command -v redis-server >/dev/null 2>&1") == 0;
+}
 
 /* In the child: quiet, no signals from the terminal, and gone when the demo is gone, however it ends. */
 static void become_server(const struct eddy_demo_redis *redis) {
@@ -30,11 +32,14 @@ static void become_server(const struct eddy_demo_redis *redis) {
   _exit(127);
 }
 
-static bool await_socket(const struct eddy_demo_redis *redis) {
+static bool await_socket(struct eddy_demo_redis *redis) {
   const struct timespec wait = {.tv_nsec = 20000000};
   for (int i = 0; i < 150; i++) {
     if (access(redis->socket, F_OK) == 0) return true;
-    if (waitpid(redis->pid, NULL, WNOHANG) == redis->pid) return false;
+    if (waitpid(redis->pid, NULL, WNOHANG) == redis->pid) {
+      redis->pid = 0; /* the number may soon be another process's */
+      return false;
+    }
     nanosleep(&wait, NULL);
   }
   return false;
@@ -44,7 +49,8 @@ bool eddy_demo_redis_start(struct eddy_demo_redis *redis) {
   memset(redis, 0, sizeof *redis);
   if (!installed()) return false;
   const char *temporary = getenv("TMPDIR");
-  snprintf(redis->folder, sizeof redis->folder, "%s/eddy-demo-XXXXXX", temporary && strlen(temporary) < 40 ? temporary : "/tmp");
+  snprintf(redis->folder, sizeof redis->folder, "%s/eddy-demo-XXXXXX",
+           temporary && strlen(temporary) < 40 ? temporary : "/tmp");
   if (!mkdtemp(redis->folder)) return false;
   snprintf(redis->socket, sizeof redis->socket, "%s/redis.sock", redis->folder);
   redis->pid = fork();

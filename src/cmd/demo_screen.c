@@ -11,13 +11,14 @@ static void draw_head(FILE *out, const struct eddy_demo_frame *frame) {
   char time[40];
   eddy_time_format(frame->event_time, time);
   fprintf(out, "eddy demo   %.0f s   shop time %.16s (%.0fx)   Ctrl-C ends it\n", frame->seconds, time, frame->speed);
-  fprintf(out, "broker %s (in this process)   redis %s\n\n", frame->broker, frame->redis ? frame->redis : "not installed, left out");
+  fprintf(out, "broker %s (in this process)   redis %s\n\n", frame->broker, frame->redis ? frame->redis : "left out");
 }
 
 static void draw_numbers(FILE *out, const struct eddy_demo_frame *frame) {
   const struct eddy_pipeline_stats *stats = frame->stats;
   fprintf(out,
-          "  events    %10" PRIu64 "   %6.0f/s   lag %" PRIu64 "   users %" PRIu64 "   invalid %" PRIu64 "\n"
+          "  events    %10" PRIu64 "   %6.0f/s   lag %" PRIu64 "   users %" PRIu64 "   invalid %" PRIu64
+          "\n"
           "  published %10" PRIu64 " segment changes   %" PRIu64 " triggers   %" PRIu64 " suppressed   %" PRIu64
           " commits   redis %" PRIu64 "\n\n",
           stats->events, frame->events_per_s, stats->lag, stats->users, stats->invalid, stats->segment_changes,

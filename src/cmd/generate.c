@@ -11,6 +11,7 @@
 #include "base/timefmt.h"
 #include "cmd/cmd.h"
 #include "codec/container.h"
+#include "codec/event_check.h"
 #include "source/shopper.h"
 
 static const char usage[] =
@@ -24,6 +25,8 @@ static const char usage[] =
     "  -f, --format F      jsonl or avro (object container file), default jsonl\n"
     "  -o, --output FILE   instead of standard output\n";
 
+enum { USERS_MAX = 100000000 };
+
 struct request {
   struct eddy_shopper_options world;
   uint64_t events;
@@ -34,19 +37,10 @@ struct request {
 
 /* Options -------------------------------------------------------------------------------------------------------------------*/
 
-static bool parse_number(const char *text, uint64_t max, uint64_t *value) {
-  char *end;
-  errno = 0;
-  unsigned long long parsed = strtoull(text, &end, 10);
-  if (errno || end == text || *end != '\0' || text[0] < '0' || text[0] > '9' || parsed > max) return false;
-  *value = parsed;
-  return true;
-}
-
-static bool parse_speed(const char *text, double *speed) {
-  char *end;
-  *speed = strtod(text, &end);
-  return end != text && *end == '\0' && *speed > 0 && *speed <= 1e9;
+/* Events outside of these years would be refused. */
+static bool parse_start(const char *text, int64_t *start) {
+  if (eddy_time_parse((struct eddy_str){text, (uint32_t)strlen(text)}, start) != 0) return false;
+  return *start >= EDDY_EVENT_TIME_MIN && *start < EDDY_EVENT_TIME_MAX;
 }
 
 static bool parse_format(const char *text, bool *avro) {
@@ -54,28 +48,27 @@ static bool parse_format(const char *text, bool *avro) {
   return *avro || strcmp(text, "jsonl") == 0;
 }
 
-/* One option; false if its value is not usable. */
-static bool take_option(struct request *request, int option, const char *value) {
+/* Takes one option; what is expected instead of its value, NULL if that is usable. */
+static const char *take_option(struct request *request, int option, const char *value) {
   uint64_t number = 0;
-  bool good = true;
   switch (option) {
     case 'u':
-      good = parse_number(value, 100000000, &number) && number > 0;
+      if (!eddy_cmd_whole(value, 1, USERS_MAX, &number)) return "a whole number from 1 to 100000000";
       request->world.users = (uint32_t)number;
-      return good;
+      return NULL;
     case 'n':
-      return parse_number(value, UINT64_MAX, &request->events);
+      return eddy_cmd_whole(value, 0, UINT64_MAX, &request->events) ? NULL : "a whole number";
     case 's':
-      return parse_number(value, UINT64_MAX, &request->world.seed);
+      return eddy_cmd_whole(value, 0, UINT64_MAX, &request->world.seed) ? NULL : "a whole number";
     case 'T':
-      return eddy_time_parse((struct eddy_str){value, (uint32_t)strlen(value)}, &request->world.start_ms) == 0;
+      return parse_start(value, &request->world.start_ms) ? NULL : "an RFC 3339 time from 2000 to 2099";
     case 'x':
-      return parse_speed(value, &request->speed);
+      return eddy_cmd_number(value, 0.001, 1e9, &request->speed) ? NULL : "a number from 0.001 to 1e9";
     case 'f':
-      return parse_format(value, &request->avro);
+      return parse_format(value, &request->avro) ? NULL : "jsonl or avro";
     default:
       request->output = value;
-      return true;
+      return NULL;
   }
 }
 
@@ -88,9 +81,9 @@ static int read_options(int argc, char **argv, struct request *request) {
   eddy_shopper_options_default(&request->world);
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":u:n:s:f:o:", options, NULL)) != -1;) {
-    if (option == ':') return eddy_cmd_misuse(argv[0], "%s needs a value", argv[optind - 1]);
-    if (option == '?') return eddy_cmd_misuse(argv[0], "unknown option %s", argv[optind - 1]);
-    if (!take_option(request, option, optarg)) return eddy_cmd_misuse(argv[0], "`%s` is not a value for this option", optarg);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option);
+    const char *expected = take_option(request, option, optarg);
+    if (expected) return eddy_cmd_misuse(argv[0], "expected %s, not `%s`", expected, optarg);
   }
   if (optind < argc) return eddy_cmd_misuse(argv[0], "unexpected argument %s", argv[optind]);
   return 0;

@@ -55,14 +55,21 @@ struct replay {
 
 /* Options -------------------------------------------------------------------------------------------------------------------*/
 
-static bool take_option(struct request *request, int option, const char *value) {
-  char *end;
-  if (option == 'c') request->config = value;
-  if (option == 'u') return eddy_time_parse((struct eddy_str){value, (uint32_t)strlen(value)}, &request->until) == 0;
-  if (option != 'b') return true;
-  long batch = strtol(value, &end, 10);
-  request->batch = (int)batch;
-  return end != value && *end == '\0' && batch >= 1 && batch <= BATCH_MAX;
+/* Takes one option; what is expected instead of its value, NULL if that is usable. */
+static const char *take_option(struct request *request, int option, const char *value) {
+  uint64_t batch = 0;
+  switch (option) {
+    case 'u':
+      if (eddy_time_parse((struct eddy_str){value, (uint32_t)strlen(value)}, &request->until) == 0) return NULL;
+      return "an RFC 3339 time";
+    case 'b':
+      if (!eddy_cmd_whole(value, 1, BATCH_MAX, &batch)) return "a whole number from 1 to 256";
+      request->batch = (int)batch;
+      return NULL;
+    default:
+      request->config = value;
+      return NULL;
+  }
 }
 
 static int read_options(int argc, char **argv, struct request *request) {
@@ -73,11 +80,11 @@ static int read_options(int argc, char **argv, struct request *request) {
   *request = (struct request){.until = EDDY_TIME_NONE, .batch = BATCH_MAX};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
-    if (option == ':') return eddy_cmd_misuse(argv[0], "%s needs a value", argv[optind - 1]);
-    if (option == '?') return eddy_cmd_misuse(argv[0], "unknown option %s", argv[optind - 1]);
-    if (!take_option(request, option, optarg)) return eddy_cmd_misuse(argv[0], "`%s` is not a value for this option", optarg);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option);
+    const char *expected = take_option(request, option, optarg);
+    if (expected) return eddy_cmd_misuse(argv[0], "expected %s, not `%s`", expected, optarg);
   }
-  if (optind + 1 != argc) return eddy_cmd_misuse(argv[0], optind < argc ? "one input, please" : "which input? a file, or - ");
+  if (optind + 1 != argc) return eddy_cmd_misuse(argv[0], optind < argc ? "one input, please" : "which input? a file, or -");
   request->input = argv[optind];
   return 0;
 }
@@ -309,6 +316,7 @@ static int run(struct replay *replay, const struct request *request) {
     return EX_IOERR; /* a reader that went away had enough: no message */
   }
   if (error) {
+    write_output(replay); /* what happened before it */
     fprintf(stderr, "eddy replay: %s after %llu events%s\n", eddy_strerror(error), (unsigned long long)replay->good,
             error == EDDY_E_NOMEM ? " (profile.memory_max)" : "");
     return EX_SOFTWARE;

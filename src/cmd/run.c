@@ -94,7 +94,7 @@ static bool read_options(int argc, char **argv, const char **path) {
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
     if (option != 'c') {
-      eddy_cmd_misuse(argv[0], option == ':' ? "%s needs a file" : "unknown option %s", argv[optind - 1]);
+      eddy_cmd_bad_option(argv, option);
       return false;
     }
     *path = optarg;

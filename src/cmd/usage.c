@@ -1,6 +1,9 @@
 /* What all subcommands say in the same words. */
+#include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -13,6 +16,31 @@ bool eddy_cmd_help(int argc, char **argv, const char *usage) {
     return true;
   }
   return false;
+}
+
+bool eddy_cmd_whole(const char *text, uint64_t min, uint64_t max, uint64_t *value) {
+  char *end;
+  errno = 0;
+  unsigned long long parsed = strtoull(text, &end, 10);
+  if (errno || *end != '\0' || text[0] < '0' || text[0] > '9' || parsed < min || parsed > max) return false;
+  *value = parsed;
+  return true;
+}
+
+bool eddy_cmd_number(const char *text, double min, double max, double *value) {
+  char *end;
+  *value = strtod(text, &end);
+  return end != text && *end == '\0' && *value >= min && *value <= max;
+}
+
+/* Within a group of letters (-xy) getopt has not moved on yet and only optopt knows which it is; for a long option that does
+ * not exist optopt is 0. */
+int eddy_cmd_bad_option(char **argv, int option) {
+  const char *last = argv[optind - 1];
+  char letter[] = {'-', (char)optopt, '\0'};
+  if (option == ':') return eddy_cmd_misuse(argv[0], "%s needs a value", last);
+  bool is_long = optopt == 0 || (strncmp(last, "--", 2) == 0 && strchr(last, '='));
+  return eddy_cmd_misuse(argv[0], "unknown option %s", is_long ? last : letter);
 }
 
 int eddy_cmd_misuse(const char *command, const char *format, ...) {

@@ -22,7 +22,7 @@ static const char *read_options(int argc, char **argv, int *code) {
     if (option == 'c') {
       path = optarg;
     } else {
-      *code = eddy_cmd_misuse(argv[0], option == ':' ? "%s needs a file" : "unknown option %s", argv[optind - 1]);
+      *code = eddy_cmd_bad_option(argv, option);
       return NULL;
     }
   }

@@ -14,7 +14,7 @@ static const char usage[] = "usage: eddy version\n\nPrints the versions of eddy 
 
 int eddy_cmd_version(int argc, char **argv) {
   if (eddy_cmd_help(argc, argv, usage)) return EX_OK;
-  if (argc != 1) return eddy_cmd_misuse("version", "it takes no arguments");
+  if (argc != 1) return eddy_cmd_misuse(argv[0], "it takes no arguments");
   printf("eddy %s\n", EDDY_VERSION);
   printf("librdkafka %s\n", rd_kafka_version_str());
   printf("libuv %s\n", uv_version_string());

@@ -44,6 +44,21 @@ def test_a_typo_gets_the_nearest_name():
     assert far.returncode == 64 and "did you mean" not in far.stderr
 
 
+@pytest.mark.parametrize("name", ["demo", "run", "validate", "replay", "generate"])
+def test_every_command_takes_misuse_alike(name):
+    for wrong, told in [("--bogus", "--bogus"), ("-zx", "-z"), ("-z", "-z")]:
+        result = eddy(name, wrong)
+        assert result.returncode == 64 and result.stdout == ""
+        assert result.stderr == f"eddy {name}: unknown option {told}\nTry `eddy {name} --help`.\n"
+
+
+@pytest.mark.parametrize("arguments", [["--users", "0"], ["--users", "1.5"], ["--speed", "nan"], ["--duration", "30"], ["--seed", "-1"],
+                                       ["--seed"], ["extra"]])
+def test_a_demo_that_cannot_be_is_64(arguments):
+    result = eddy("demo", *arguments)
+    assert result.returncode == 64 and result.stdout == "" and "eddy demo --help" in result.stderr
+
+
 def test_version_names_the_libraries():
     result = eddy("version")
     lines = result.stdout.splitlines()

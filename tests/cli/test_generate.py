@@ -59,6 +59,7 @@ def test_speed_paces_the_events():
 
 
 @pytest.mark.parametrize("arguments", [["-n", "x"], ["-n", "-1"], ["-u", "0"], ["-f", "csv"], ["--speed", "0"], ["--start", "now"],
+                                       ["--speed", "1e-300"], ["--start", "1999-12-31T23:59:59Z"], ["--start", "2100-01-01T00:00:00Z"],
                                        ["extra"], ["--what"], ["-n"]])
 def test_misuse_is_64(arguments):
     result = generate(*arguments, check=False)

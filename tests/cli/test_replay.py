@@ -183,6 +183,14 @@ def test_a_cut_avro_file_gives_what_it_has_and_65(tmp_path):
     assert b"events.avro: " in result.stderr and len(effects(result)) > 0
 
 
+def test_what_happened_before_memory_ran_out_is_printed(tmp_path):
+    settings = config(tmp_path, "profile: {memory_max: 16MiB}\n")
+    events = [CART, *(f'{{"type":"page_viewed","user_id":"u{i}","event_time":{START + 7200000}}}' for i in range(2, 80000))]
+    result = replay("-c", settings, write(tmp_path / "events.jsonl", events), check=False)
+    assert result.returncode == 70 and b"profile.memory_max" in result.stderr
+    assert len(effects(result, "trigger")) == 1
+
+
 def test_standard_input(tmp_path):
     line = (json.dumps(CART) + "\n").encode()
     assert len(effects(replay("--until", "2017-11-26T00:00:00Z", "-", input=line), "trigger")) == 1
