@@ -10,11 +10,12 @@
 /* The property's name for this role; NULL if it is meant for the other client. */
 static const char *name_for(const char *name, enum eddy_kafka_role role) {
   static const char consumer[] = "consumer.", producer[] = "producer.";
+  bool writes = role == EDDY_KAFKA_PRODUCER || role == EDDY_KAFKA_WRITER;
   if (strncmp(name, consumer, sizeof(consumer) - 1) == 0) {
-    return role == EDDY_KAFKA_PRODUCER ? NULL : name + sizeof(consumer) - 1;
+    return writes ? NULL : name + sizeof(consumer) - 1;
   }
   if (strncmp(name, producer, sizeof(producer) - 1) == 0) {
-    return role == EDDY_KAFKA_PRODUCER ? name + sizeof(producer) - 1 : NULL;
+    return writes ? name + sizeof(producer) - 1 : NULL;
   }
   return name;
 }
@@ -57,6 +58,8 @@ static int name_client(rd_kafka_conf_t *conf, const struct eddy_config *config, 
              set(conf, "isolation.level", why, size, "read_committed") | set(conf, "enable.partition.eof", why, size, "true") |
              set(conf, "auto.offset.reset", why, size, "earliest") | set(conf, "queued.min.messages", why, size, "100") |
              set(conf, "queued.max.messages.kbytes", why, size, "8192");
+    case EDDY_KAFKA_WRITER:
+      return set(conf, "enable.idempotence", why, size, "true");
   }
   return -1;
 }
@@ -64,12 +67,15 @@ static int name_client(rd_kafka_conf_t *conf, const struct eddy_config *config, 
 rd_kafka_conf_t *eddy_kafka_conf(const struct eddy_config *config, enum eddy_kafka_role role, uint32_t worker, char *why,
                                  size_t why_size) {
   rd_kafka_conf_t *conf = rd_kafka_conf_new();
+  int failed = 0;
   if (role == EDDY_KAFKA_PRODUCER) {
     eddy_kafka_sink_prefer(conf);
+  } else if (role == EDDY_KAFKA_WRITER) { /* a user's events belong where Java's clients put them, too */
+    failed = set(conf, "partitioner", why, why_size, "murmur2_random");
   } else {
     eddy_kafka_source_prefer(conf);
   }
-  int failed = set(conf, "bootstrap.servers", why, why_size, "%s", config->kafka.brokers) |
+  failed = failed | set(conf, "bootstrap.servers", why, why_size, "%s", config->kafka.brokers) |
                set(conf, "client.id", why, why_size, "%s-%s-%u", config->app, config->instance, worker);
   if (!failed) failed = set_properties(conf, config, role, why, why_size);
   if (!failed) failed = name_client(conf, config, role, worker, why, why_size);

@@ -1,4 +1,5 @@
-/* The topics of an application: their names, whether they are there, and making those that are missing.
+/* The topics of an application: their names, how each should be (one table, for `eddy run` and for people), whether they are
+ * there, and making those that are missing.
  *
  * Used by each worker on its own thread before it starts; making a topic that somebody else makes at the same time is fine.
  */
@@ -10,9 +11,11 @@
 #include "base/logger.h"
 #include "codec/output_codec.h"
 #include "daemon/config.h"
+#include "daemon/topic_admin.h"
 
-/* Positions in names[]: the outputs of codec/output_codec.h, then: */
-enum { EDDY_TOPIC_DLQ = EDDY_OUTPUT_COUNT, EDDY_TOPIC_COUNT };
+/* Positions in names[]: the outputs of codec/output_codec.h, then the dead letters. The input is no output, but is planned and
+ * counted like one. */
+enum { EDDY_TOPIC_DLQ = EDDY_OUTPUT_COUNT, EDDY_TOPIC_COUNT, EDDY_TOPIC_INPUT = EDDY_TOPIC_COUNT, EDDY_TOPIC_ALL };
 
 struct eddy_topics {
   char *input;
@@ -23,6 +26,15 @@ struct eddy_topics {
 
 int eddy_topics_init(struct eddy_topics *topics, const struct eddy_config *config); /* 0 or EDDY_E_NOMEM */
 void eddy_topics_fini(struct eddy_topics *topics);
+
+/* "triggers", ..., "dlq": what stands behind the application's name. */
+const char *eddy_topics_suffix(int topic);
+/* How a topic should be beside an input of `partitions` that takes records of `bytes_max` (0 = not known). Valid as long as
+ * `topics`. */
+struct eddy_topic_plan eddy_topics_plan(const struct eddy_topics *topics, int topic, int32_t partitions, size_t bytes_max);
+/* Partitions of each topic, 0 = missing. Asks the broker for all it has, which creates none. */
+rd_kafka_resp_err_t eddy_topics_survey(const struct eddy_topics *topics, rd_kafka_t *client, int timeout_ms,
+                                       int32_t found[EDDY_TOPIC_ALL]);
 
 enum eddy_topics_result {
   EDDY_TOPICS_READY,

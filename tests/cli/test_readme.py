@@ -24,8 +24,9 @@ def run(command, folder, timeout=120):
 
 def test_every_command_is_known_here():
     assert commands() == ["./eddy demo", "./eddy test", "./eddy generate --users 500 --events 20000 -o events.jsonl",
-                          "./eddy replay events.jsonl > effects.jsonl", "./eddy validate -c eddy.yaml", "./eddy run -c eddy.yaml"]
-    # `./eddy test` runs this file; `./eddy run` is what tests/integration does all day.
+                          "./eddy replay events.jsonl > effects.jsonl", "./eddy validate -c eddy.yaml", "./eddy topics create -c eddy.yaml",
+                          "./eddy run -c eddy.yaml"]
+    # `./eddy test` runs this file; what needs a broker is in tests/integration.
 
 
 def test_demo_shows_first_results_soon(tmp_path):

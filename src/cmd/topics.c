@@ -1,0 +1,156 @@
+/* eddy topics create: what `eddy run` would need, made beforehand with the settings that suit it. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cmd/client.h"
+#include "cmd/cmd.h"
+#include "daemon/clock.h"
+#include "daemon/topics.h"
+
+static const char usage[] =
+    "usage: eddy topics create [-c FILE] [--partitions N] [--dry-run]\n\n"
+    "Creates the input topic and every output topic that is missing, and compares the others with what eddy needs. One line per\n"
+    "topic: ok, created (would create), or how it differs. Nothing that exists is changed.\n\n"
+    "  -c, --config FILE     the configuration (default: built-in)\n"
+    "      --partitions N    partitions of the input, 1..10000 (default: what it has, else 4); outputs get as many\n"
+    "      --dry-run         only say what would be done\n\n"
+    "Exit codes: 0 all as it should be, 69 a topic differs, could not be created, or no broker answers within 10 s, 78 the\n"
+    "configuration.\n";
+
+enum { PARTITIONS_DEFAULT = 4, PARTITIONS_MAX = 10000, VISIBLE_TRIES = 100, VISIBLE_STEP_MS = 50 };
+
+struct request {
+  const char *config;
+  int32_t partitions; /* 0 = not said */
+  bool dry_run;
+};
+
+struct job {
+  const struct request *request;
+  struct eddy_cmd_client client;
+  struct eddy_topics topics;
+  int32_t found[EDDY_TOPIC_ALL];
+  int32_t partitions; /* of the input, now or soon */
+  size_t bytes_max;   /* of its records; 0 = not known */
+  bool differs;
+};
+
+/* Options -------------------------------------------------------------------------------------------------------------------*/
+
+static int read_verb(char **argv) {
+  if (!argv[optind]) return eddy_cmd_misuse(argv[0], "what about them? `eddy topics create`");
+  if (argv[optind + 1]) return eddy_cmd_misuse(argv[0], "what is %s? A file needs -c", argv[optind + 1]);
+  if (strcmp(argv[optind], "create") == 0) return 0;
+  return eddy_cmd_misuse(argv[0], "there is no `%s`, only `create`", argv[optind]);
+}
+
+static int read_options(int argc, char **argv, struct request *request) {
+  static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                          {"partitions", required_argument, NULL, 'p'},
+                                          {"dry-run", no_argument, NULL, 'n'},
+                                          {NULL, 0, NULL, 0}};
+  uint64_t partitions;
+  opterr = 0;
+  for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
+    switch (option) {
+      case 'c':
+        request->config = optarg;
+        break;
+      case 'p':
+        if (!eddy_cmd_whole(optarg, 1, PARTITIONS_MAX, &partitions))
+          return eddy_cmd_misuse(argv[0], "expected a whole number from 1 to %d, not `%s`", PARTITIONS_MAX, optarg);
+        request->partitions = (int32_t)partitions;
+        break;
+      case 'n':
+        request->dry_run = true;
+        break;
+      default:
+        return eddy_cmd_bad_option(argv, option);
+    }
+  }
+  return read_verb(argv);
+}
+
+/* The work ------------------------------------------------------------------------------------------------------------------*/
+
+static int refuse(const char *why) {
+  fprintf(stderr, "eddy topics: %s\n", why);
+  return EX_UNAVAILABLE;
+}
+
+/* Until the new topic is known to the broker that we ask: its settings are needed next. */
+static void await_visible(struct job *job, int topic) {
+  int32_t found[EDDY_TOPIC_ALL];
+  for (int tries = 0; tries < VISIBLE_TRIES; tries++) {
+    if (!eddy_topics_survey(&job->topics, job->client.kafka, EDDY_CMD_REACH_MS, found) && found[topic] > 0) return;
+    eddy_clock_sleep(VISIBLE_STEP_MS);
+  }
+}
+
+static void say_made(const struct job *job, const struct eddy_topic_plan *plan) {
+  printf("%s: %s: partitions %d", plan->name, job->request->dry_run ? "would create" : "created", plan->partitions);
+  if (plan->setting) printf(", %s %s", plan->setting, plan->value);
+  putchar('\n');
+}
+
+/* One line about one topic. Nonzero: it could not be created. */
+static int settle(struct job *job, int topic) {
+  char text[256];
+  struct eddy_topic_plan plan = eddy_topics_plan(&job->topics, topic, job->partitions, job->bytes_max);
+  if (topic == EDDY_TOPIC_INPUT) plan.exactly = job->request->partitions > 0;
+  if (job->found[topic] == 0) {
+    bool make = !job->request->dry_run;
+    if (make && eddy_topic_create(job->client.kafka, &plan, 1, text, sizeof(text)) != 0) return refuse(text);
+    say_made(job, &plan);
+    return 0;
+  }
+  if (eddy_topic_compare(job->client.kafka, &plan, job->found[topic], text, sizeof(text)) == EDDY_TOPIC_SAME) {
+    printf("%s: ok\n", plan.name);
+    return 0;
+  }
+  printf("%s: differs: %s\n", plan.name, text);
+  job->differs = true;
+  return 0;
+}
+
+/* The input first: how large dead letters get depends on it. */
+static int settle_all(struct job *job) {
+  const int32_t there = job->found[EDDY_TOPIC_INPUT];
+  job->partitions = job->request->partitions ? job->request->partitions : there ? there : PARTITIONS_DEFAULT;
+  int code = settle(job, EDDY_TOPIC_INPUT);
+  if (code == 0 && there == 0 && !job->request->dry_run) await_visible(job, EDDY_TOPIC_INPUT);
+  if (there > 0) job->partitions = there; /* outputs follow what is, not what was wished */
+  if (there > 0 || !job->request->dry_run) job->bytes_max = eddy_topic_bytes_max(job->client.kafka, job->topics.input);
+  for (int i = 0; i < EDDY_TOPIC_COUNT && code == 0; i++) code = settle(job, i);
+  return code ? code : job->differs ? EX_UNAVAILABLE : EX_OK;
+}
+
+static int run(struct job *job, const struct eddy_config *config) {
+  char why[512] = "out of memory";
+  if (eddy_cmd_client_open(&job->client, config, EDDY_KAFKA_READER, why, sizeof(why)) != 0) {
+    fprintf(stderr, "%s\n", why);
+    return EX_CONFIG;
+  }
+  if (eddy_topics_init(&job->topics, config) != 0) return EX_OSERR;
+  rd_kafka_resp_err_t error = eddy_topics_survey(&job->topics, job->client.kafka, EDDY_CMD_REACH_MS, job->found);
+  if (!error) return settle_all(job);
+  fprintf(stderr, "eddy topics: no broker at %s: %s\nSet kafka.brokers, or start it.\n", config->kafka.brokers,
+          eddy_cmd_client_why(&job->client, error));
+  return EX_UNAVAILABLE;
+}
+
+int eddy_cmd_topics(int argc, char **argv) {
+  struct request request = {0};
+  struct job job = {.request = &request};
+  struct eddy_config config;
+  if (eddy_cmd_help(argc, argv, usage)) return EX_OK;
+  int code = read_options(argc, argv, &request);
+  if (code) return code;
+  code = eddy_config_load(&config, request.config, stderr) == 0 ? run(&job, &config) : EX_CONFIG;
+  eddy_topics_fini(&job.topics);
+  eddy_cmd_client_close(&job.client);
+  eddy_config_free(&config);
+  return code;
+}

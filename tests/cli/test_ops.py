@@ -1,0 +1,31 @@
+"""What the commands for people refuse before they ask any broker. With one: tests/integration/test_ops.py."""
+import os
+import subprocess
+
+import pytest
+
+
+def eddy(*arguments, **options):
+    return subprocess.run([os.environ["EDDY_BIN"], *arguments], capture_output=True, text=True, timeout=60, **options)
+
+
+def refused(result, code, *parts):
+    assert result.returncode == code and result.stdout == "", (result.returncode, result.stdout, result.stderr)
+    for part in parts:
+        assert part in result.stderr, result.stderr
+
+
+@pytest.fixture
+def broken(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("kafka: {brokrs: here}\n")
+    return str(path)
+
+
+def test_topics_does_one_thing(broken):
+    refused(eddy("topics"), 64, "`eddy topics create`")
+    refused(eddy("topics", "creat"), 64, "there is no `creat`, only `create`")
+    refused(eddy("topics", "create", "eddy.yaml"), 64, "what is eddy.yaml? A file needs -c")
+    for wrong in ("0", "10001", "four"):
+        refused(eddy("topics", "create", "--partitions", wrong), 64, f"not `{wrong}`")
+    refused(eddy("topics", "create", "-c", broken), 78, "did you mean `brokers`?")
