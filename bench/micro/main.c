@@ -1,4 +1,4 @@
-/* Micro benchmarks of the hot path: decoding, the engine, assignment, the timer wheel. Warm = few users, everything in the caches;
+/* Micro benchmarks of the hot path: decoding, the engine, assignment, timers. Warm = few users, everything in the caches;
  * cold = two million users, every profile a cache miss. Run it alone on the machine; see bench/README.md. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
-#include "base/timer_wheel.h"
+#include "base/timer_queue.h"
 #include "codec/container.h"
 #include "codec/event_decoder.h"
 #include "core/assign.h"
@@ -218,20 +218,20 @@ static void bench_assign(struct eddy_measure *measure, const struct size *size, 
   eddy_model_free(model);
 }
 
-/* ---- timer wheel ---- */
+/* ---- timers ---- */
 
-static void bench_wheel(struct eddy_measure *measure, const struct size *size, uint32_t timers) {
-  struct eddy_wheel *wheel = malloc(sizeof *wheel);
+static void bench_timers(struct eddy_measure *measure, const struct size *size, uint32_t timers) {
+  struct eddy_timer_queue queue;
   struct eddy_timer *all = calloc(timers, sizeof *all);
   struct eddy_rng rng;
   int64_t now = INT64_C(1700000000000);
   char name[64];
-  require(wheel && all, "memory");
+  require(all != NULL, "memory");
   eddy_rng_seed(&rng, 3);
-  eddy_wheel_init(wheel, now);
+  eddy_timer_queue_init(&queue);
   for (uint32_t i = 0; i < timers; i++) {
     all[i].seq = i;
-    eddy_wheel_arm(wheel, &all[i], now + (int64_t)eddy_rng_below(&rng, (uint64_t)EDDY_HOUR_MS));
+    eddy_timer_queue_arm(&queue, &all[i], now + (int64_t)eddy_rng_below(&rng, (uint64_t)EDDY_HOUR_MS));
   }
   eddy_measure_reset(measure);
   for (int round = 0; round < size->rounds; round++) {
@@ -239,16 +239,15 @@ static void bench_wheel(struct eddy_measure *measure, const struct size *size, u
     eddy_measure_begin(measure);
     for (size_t i = 0; i < size->batches; i++) { /* each timer that comes out goes in again, an hour later */
       now += 100;
-      for (struct eddy_timer *timer; (timer = eddy_wheel_pop(wheel, now)) != NULL; count++) {
-        eddy_wheel_arm(wheel, timer, now + EDDY_HOUR_MS);
+      for (struct eddy_timer *timer; (timer = eddy_timer_queue_pop(&queue, now)) != NULL; count++) {
+        eddy_timer_queue_arm(&queue, timer, now + EDDY_HOUR_MS);
       }
     }
     eddy_measure_end(measure, count > 0 ? count : 1);
   }
-  snprintf(name, sizeof name, "wheel, %u armed: pop and arm", timers);
+  snprintf(name, sizeof name, "timers, %u armed: pop and arm", timers);
   eddy_measure_print(measure, name);
   free(all);
-  free(wheel);
 }
 
 int main(int argc, char **argv) {
@@ -266,8 +265,8 @@ int main(int argc, char **argv) {
   bench_engine(&measure, &size, size.users, 64, true);
   bench_assign(&measure, &size, 16);
   bench_assign(&measure, &size, 64);
-  bench_wheel(&measure, &size, 1000);
-  bench_wheel(&measure, &size, smoke ? 20000 : 1000000);
+  bench_timers(&measure, &size, 1000);
+  bench_timers(&measure, &size, smoke ? 20000 : 1000000);
   eddy_measure_close(&measure);
   return 0;
 }

@@ -39,7 +39,7 @@ static int start(struct eddy_engine *engine, const struct eddy_engine_options *o
   engine->spec = options->spec;
   eddy_spec_compile(options->spec, &engine->compiled);
   eddy_rng_seed(&engine->rng, options->seed);
-  eddy_wheel_init(&engine->wheel, 0); /* event times are not negative */
+  eddy_timer_queue_init(&engine->timers);
   engine->partition_time = engine->newest_time = engine->sweep.lap_start = EDDY_TIME_NONE;
   engine->due_bound = INT64_MAX;
   uint32_t record_size = (uint32_t)eddy_profile_size(&engine->compiled);
@@ -112,7 +112,7 @@ uint64_t eddy_engine_next_effect(const struct eddy_engine *engine) {
 }
 
 int64_t eddy_engine_next_due(const struct eddy_engine *engine) {
-  int64_t due = eddy_wheel_next(&engine->wheel);
+  int64_t due = eddy_timer_queue_next(&engine->timers);
   return due != INT64_MAX ? due : EDDY_TIME_NONE;
 }
 

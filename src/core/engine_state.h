@@ -11,7 +11,7 @@
 #define EDDY_CORE_ENGINE_STATE_H
 
 #include "base/memory.h"
-#include "base/timer_wheel.h"
+#include "base/timer_queue.h"
 #include "core/assign.h"
 #include "core/contribution.h"
 #include "core/profile_table.h"
@@ -60,7 +60,7 @@ struct eddy_engine {
   struct eddy_sweep sweep;
 
   /* derived from the state */
-  struct eddy_wheel wheel;
+  struct eddy_timer_queue timers;
   int64_t due_bound; /* no timer is due before it */
   struct eddy_segment_sizes sizes;
 

@@ -53,12 +53,12 @@ static void advance(struct step *step) {
   eddy_engine_advance(engine, time - engine->spec->allowed_lateness_ms);
 }
 
-/* The user's own due timer leaves the wheel first: the slice is for others. */
+/* The user's own due timer leaves the queue first: the slice is for others. */
 static void take_own_timer(struct step *step) {
   struct eddy_profile *profile = profile_of(step);
   if (profile == NULL || !eddy_timer_armed(&profile->timer) || profile->timer.due > step->engine->partition_time) return;
   step->own.taken_due = profile->timer.due;
-  eddy_wheel_disarm(&step->engine->wheel, &profile->timer);
+  eddy_timer_queue_disarm(&step->engine->timers, &profile->timer);
 }
 
 static int fire_others(struct step *step) {
@@ -189,7 +189,7 @@ static void erase(struct step *step) {
   if (profile == NULL) return;
   step->counters->erased++;
   eddy_engine_uncount_segment(step->engine, profile);
-  eddy_wheel_disarm(&step->engine->wheel, &profile->timer);
+  eddy_timer_queue_disarm(&step->engine->timers, &profile->timer);
   eddy_profile_table_remove(&step->engine->table, step->slot);
 }
 

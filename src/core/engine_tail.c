@@ -33,11 +33,11 @@ int eddy_tail_prepare(struct eddy_engine *engine, struct eddy_tail_write *write)
 
 void eddy_engine_arm(struct eddy_engine *engine, struct eddy_profile *profile, int64_t due) {
   if (due == INT64_MAX) {
-    eddy_wheel_disarm(&engine->wheel, &profile->timer);
+    eddy_timer_queue_disarm(&engine->timers, &profile->timer);
     return;
   }
   if (eddy_timer_armed(&profile->timer) && profile->timer.due == due) return;
-  eddy_wheel_arm(&engine->wheel, &profile->timer, due);
+  eddy_timer_queue_arm(&engine->timers, &profile->timer, due);
   if (due < engine->due_bound) engine->due_bound = due;
 }
 
@@ -85,9 +85,9 @@ static int decide_taken(struct eddy_engine *engine, int64_t now, struct eddy_eff
 int eddy_timer_fire(struct eddy_engine *engine, int64_t now, struct eddy_effects *effects, struct eddy_tail_write *write) {
   *write = (struct eddy_tail_write){.slot = EDDY_SLOT_NONE, .taken_due = EDDY_TIME_NONE};
   if (!eddy_timers_may_be_due(engine)) return 0;
-  struct eddy_timer *timer = eddy_wheel_pop(&engine->wheel, engine->partition_time);
+  struct eddy_timer *timer = eddy_timer_queue_pop(&engine->timers, engine->partition_time);
   if (timer == NULL) {
-    engine->due_bound = eddy_wheel_next(&engine->wheel);
+    engine->due_bound = eddy_timer_queue_next(&engine->timers);
     return 0;
   }
   write->slot = timer->seq;

@@ -13,7 +13,7 @@ struct eddy_tail_write {
   uint8_t *block; /* NULL: the tail became empty */
   uint32_t size;
   int64_t next_due;  /* INT64_MAX: no deadline */
-  int64_t taken_due; /* due time of the timer that was taken out of the wheel, EDDY_TIME_NONE if none was */
+  int64_t taken_due; /* due time of the timer that was taken out of the queue, EDDY_TIME_NONE if none was */
 };
 
 /* Decodes into the working tail; `profile` NULL = empty. */
@@ -33,8 +33,8 @@ void eddy_engine_arm(struct eddy_engine *engine, struct eddy_profile *profile, i
 
 /* Decides the triggers of the working tail at partition time. 0 or EDDY_E_NOMEM. */
 int eddy_triggers_decide_now(struct eddy_engine *engine, struct eddy_str user_id, int64_t now, struct eddy_effects *effects);
-/* Takes the first due timer out of the wheel, decides its user's triggers and prepares the tail. 1, 0 if nothing is due,
- * EDDY_E_NOMEM with wheel as before (effects and counters are the caller's to take back). */
+/* Takes the first due timer out of the queue, decides its user's triggers and prepares the tail. 1, 0 if nothing is due,
+ * EDDY_E_NOMEM with the queue as before (effects and counters are the caller's to take back). */
 int eddy_timer_fire(struct eddy_engine *engine, int64_t now, struct eddy_effects *effects, struct eddy_tail_write *write);
 
 #endif

@@ -20,7 +20,7 @@
 #ifndef EDDY_CORE_PROFILE_H
 #define EDDY_CORE_PROFILE_H
 
-#include "base/timer_wheel.h"
+#include "base/timer_queue.h"
 #include "core/spec_compiled.h"
 
 enum { EDDY_ID_INLINE = 24 };

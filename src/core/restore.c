@@ -227,8 +227,6 @@ int eddy_engine_restore(struct eddy_engine *engine, const void *bytes, size_t si
   error = read_engine(engine, &reader);
   if (error == 0) catch_up(engine);
   if (error == 0) error = read_reservoir(&engine->reservoir, &reader);
-  /* The wheel starts where the saved one was, so that the backlog does not end up in one list. */
-  if (error == 0 && engine->partition_time > 0) eddy_wheel_init(&engine->wheel, engine->partition_time);
   if (error == 0) error = read_slots(engine, &reader);
   if (error == 0) error = read_free_slots(engine, &reader);
   if (error == 0) eddy_engine_count_segments(engine, &engine->sizes);

@@ -61,7 +61,7 @@ static bool profiles_ok(const struct eddy_engine *engine, const struct complaint
     if (!timer_ok(engine, profile, complaint)) return false;
     armed += eddy_timer_armed(&profile->timer) ? 1 : 0;
   }
-  return armed == engine->wheel.armed || broken(complaint, "8: timers of no profile", 0);
+  return armed == engine->timers.armed || broken(complaint, "8: timers of no profile", 0);
 }
 
 static bool free_slots_ok(const struct eddy_engine *engine, const struct complaint *complaint) {
@@ -98,7 +98,7 @@ static bool clock_ok(const struct eddy_engine *engine, const struct complaint *c
 int eddy_engine_validate(const struct eddy_engine *engine, char *why, size_t size) {
   const struct complaint complaint = {why, size};
   if (eddy_profile_table_validate(&engine->table, why, size) != 0) return EDDY_E_CORRUPT;
-  if (eddy_wheel_validate(&engine->wheel, why, size) != 0) return EDDY_E_CORRUPT;
+  if (eddy_timer_queue_validate(&engine->timers, why, size) != 0) return EDDY_E_CORRUPT;
   bool ok = profiles_ok(engine, &complaint) && free_slots_ok(engine, &complaint) && sizes_ok(engine, &complaint) &&
             clock_ok(engine, &complaint);
   return ok ? 0 : EDDY_E_CORRUPT;

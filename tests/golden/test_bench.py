@@ -23,7 +23,7 @@ def figures(pattern, text):
 
 def test_micro():
     text = output(BUILD / "bench" / "bench_micro", "--smoke")
-    for name in ("decode", "engine", "assign", "wheel"):
+    for name in ("decode", "engine", "assign", "timers"):
         figures(rf"(?m)^{name}.* ([\d.]+) ns ", text)
 
 
