@@ -39,3 +39,33 @@ const char *eddy_cmd_client_why(struct eddy_cmd_client *client, rd_kafka_resp_er
   for (int i = 0; i < CALLBACKS_MAX && rd_kafka_poll(client->kafka, 0) > 0; i++) continue;
   return client->trouble[0] ? client->trouble : rd_kafka_err2str(error);
 }
+
+/* Reading -------------------------------------------------------------------------------------------------------------------*/
+
+rd_kafka_resp_err_t eddy_cmd_reading_open(struct eddy_cmd_reading *reading, rd_kafka_t *kafka, const char *topic) {
+  *reading = (struct eddy_cmd_reading){.topic = rd_kafka_topic_new(kafka, topic, NULL)};
+  if (!reading->topic) return rd_kafka_last_error();
+  reading->queue = rd_kafka_queue_new(kafka);
+  reading->partitions = rd_kafka_topic_partition_list_new(4);
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+void eddy_cmd_reading_close(struct eddy_cmd_reading *reading) {
+  if (!reading->topic) return;
+  const rd_kafka_topic_partition_list_t *started = reading->partitions;
+  for (int i = 0; i < started->cnt; i++) rd_kafka_consume_stop(reading->topic, started->elems[i].partition);
+  rd_kafka_topic_partition_list_destroy(reading->partitions);
+  rd_kafka_queue_destroy(reading->queue);
+  rd_kafka_topic_destroy(reading->topic);
+  reading->topic = NULL;
+}
+
+rd_kafka_resp_err_t eddy_cmd_reading_start(struct eddy_cmd_reading *reading, int32_t partition, int64_t offset) {
+  if (rd_kafka_consume_start_queue(reading->topic, partition, offset, reading->queue) != 0) return rd_kafka_last_error();
+  rd_kafka_topic_partition_list_add(reading->partitions, rd_kafka_topic_name(reading->topic), partition);
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_message_t *eddy_cmd_reading_next(struct eddy_cmd_reading *reading, int timeout_ms) {
+  return rd_kafka_consume_queue(reading->queue, timeout_ms);
+}

@@ -21,4 +21,19 @@ void eddy_cmd_client_close(struct eddy_cmd_client *client); /* never opened is f
  * call. */
 const char *eddy_cmd_client_why(struct eddy_cmd_client *client, rd_kafka_resp_err_t error);
 
+/* Partitions of one topic that a client of role READER reads together. */
+struct eddy_cmd_reading {
+  rd_kafka_topic_t *topic;
+  rd_kafka_queue_t *queue;
+  rd_kafka_topic_partition_list_t *partitions; /* started */
+};
+
+/* 0 or an error. */
+rd_kafka_resp_err_t eddy_cmd_reading_open(struct eddy_cmd_reading *reading, rd_kafka_t *kafka, const char *topic);
+void eddy_cmd_reading_close(struct eddy_cmd_reading *reading);
+/* From `offset` on: an offset, or one of librdkafka's (RD_KAFKA_OFFSET_TAIL(n), ...). */
+rd_kafka_resp_err_t eddy_cmd_reading_start(struct eddy_cmd_reading *reading, int32_t partition, int64_t offset);
+/* The next message or PARTITION_EOF; NULL if none comes in time. Destroy it. */
+rd_kafka_message_t *eddy_cmd_reading_next(struct eddy_cmd_reading *reading, int timeout_ms);
+
 #endif

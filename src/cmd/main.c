@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"validate", eddy_cmd_validate, "check a configuration file without side effects"},
     {"replay", eddy_cmd_replay, "read events from a file, print what would have been published"},
     {"generate", eddy_cmd_generate, "print invented events"},
+    {"check", eddy_cmd_check, "try everything that `eddy run` needs, say what is missing"},
     {"topics", eddy_cmd_topics, "create the topics that are missing, say how the others differ"},
     {"config", eddy_cmd_config, "the configuration's reference"},
     {"version", eddy_cmd_version, "versions of eddy and its libraries"},

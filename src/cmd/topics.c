@@ -11,7 +11,8 @@
 
 static const char usage[] =
     "usage: eddy topics create [-c FILE] [--partitions N] [--dry-run]\n\n"
-    "Creates the input topic and every output topic that is missing, and compares the others with what eddy needs. One line per\n"
+    "Creates the input topic and every output topic that is missing, and compares the others with what eddy needs. One line "
+    "per\n"
     "topic: ok, created (would create), or how it differs. Nothing that exists is changed.\n\n"
     "  -c, --config FILE     the configuration (default: built-in)\n"
     "      --partitions N    partitions of the input, 1..10000 (default: what it has, else 4); outputs get as many\n"

@@ -8,7 +8,9 @@
 
 enum { ADMIN_TIMEOUT_MS = 10000, RECORD_BYTES_DEFAULT = 1048588, PLANS_MAX = 16 };
 
-static rd_kafka_event_t *await(rd_kafka_queue_t *queue) { return rd_kafka_queue_poll(queue, ADMIN_TIMEOUT_MS + 1000); }
+static rd_kafka_event_t *await(rd_kafka_queue_t *queue) {
+  return rd_kafka_queue_poll(queue, ADMIN_TIMEOUT_MS + 1000);
+}
 
 static rd_kafka_AdminOptions_t *admin_options(rd_kafka_t *client, rd_kafka_admin_op_t operation) {
   char why[64];
@@ -33,8 +35,8 @@ static int judge_creation(rd_kafka_event_t *event, char *why, size_t why_size) {
     return -1;
   }
   size_t count;
-  const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event),
-                                                                                &count);
+  const rd_kafka_topic_result_t **results =
+      rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
   for (size_t i = 0; i < count; i++) {
     rd_kafka_resp_err_t error = rd_kafka_topic_result_error(results[i]);
     if (!error || error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) continue;
@@ -115,7 +117,8 @@ static bool serves(const char *found, const char *expected) {
   return is_size ? strtoull(found, NULL, 10) >= least : strcmp(found, expected) == 0;
 }
 
-int eddy_topic_compare(rd_kafka_t *client, const struct eddy_topic_plan *plan, int32_t partitions, char *text, size_t text_size) {
+int eddy_topic_compare(rd_kafka_t *client, const struct eddy_topic_plan *plan, int32_t partitions, char *text,
+                       size_t text_size) {
   int differences = EDDY_TOPIC_SAME, used = 0;
   char value[64];
   text[0] = '\0';
@@ -123,9 +126,10 @@ int eddy_topic_compare(rd_kafka_t *client, const struct eddy_topic_plan *plan, i
     used = snprintf(text, text_size, "partitions %d, expected %d", partitions, plan->partitions);
     differences |= EDDY_TOPIC_PARTITIONS;
   }
-  if (plan->setting && (size_t)used < text_size && eddy_topic_setting(client, plan->name, plan->setting, value, sizeof(value)) &&
-      !serves(value, plan->value)) {
-    snprintf(text + used, text_size - (size_t)used, "%s%s %s, expected %s", used ? "; " : "", plan->setting, value, plan->value);
+  if (plan->setting && (size_t)used < text_size &&
+      eddy_topic_setting(client, plan->name, plan->setting, value, sizeof(value)) && !serves(value, plan->value)) {
+    snprintf(text + used, text_size - (size_t)used, "%s%s %s, expected %s", used ? "; " : "", plan->setting, value,
+             plan->value);
     differences |= EDDY_TOPIC_SETTING;
   }
   return differences;

@@ -11,10 +11,10 @@
 /* How a topic should be. Everything else is left to the broker's defaults. */
 struct eddy_topic_plan {
   const char *name;
-  int32_t partitions;   /* at least */
-  bool exactly;         /* not more either */
-  const char *setting;  /* NULL = none */
-  char value[32];       /* of the setting; a size is a lower bound */
+  int32_t partitions;  /* at least */
+  bool exactly;        /* not more either */
+  const char *setting; /* NULL = none */
+  char value[32];      /* of the setting; a size is a lower bound */
 };
 
 /* Makes `count` topics, at most 16; that one exists already is fine. 0, or -1 with a sentence. */
@@ -33,6 +33,7 @@ enum eddy_topic_difference {
 };
 /* Compares a topic of `partitions` with its plan; `text` gets "partitions 4, expected 8; ...". Any bits of the enumeration.
  * A setting that cannot be learnt is not compared. */
-int eddy_topic_compare(rd_kafka_t *client, const struct eddy_topic_plan *plan, int32_t partitions, char *text, size_t text_size);
+int eddy_topic_compare(rd_kafka_t *client, const struct eddy_topic_plan *plan, int32_t partitions, char *text,
+                       size_t text_size);
 
 #endif

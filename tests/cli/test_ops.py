@@ -29,3 +29,18 @@ def test_topics_does_one_thing(broken):
     for wrong in ("0", "10001", "four"):
         refused(eddy("topics", "create", "--partitions", wrong), 64, f"not `{wrong}`")
     refused(eddy("topics", "create", "-c", broken), 78, "did you mean `brokers`?")
+
+
+def test_check_without_anything(broken, tmp_path):
+    refused(eddy("check", "eddy.yaml"), 64, "what is eddy.yaml? A file needs -c")
+    result = eddy("check", "-c", broken)
+    assert result.returncode == 78 and "did you mean `brokers`?" in result.stderr
+    assert result.stdout == "fail configuration: 1 error; standard error has the places\n"
+
+
+def test_check_names_a_property_that_librdkafka_refuses(tmp_path):
+    path = tmp_path / "eddy.yaml"
+    path.write_text("kafka:\n  properties: {linger.mss: 5}\n")
+    result = eddy("check", "--json", "-c", str(path))
+    assert result.returncode == 78
+    assert '"status":"fail","item":"configuration"' in result.stdout and "linger.mss" in result.stdout + result.stderr

@@ -25,7 +25,7 @@ def run(command, folder, timeout=120):
 def test_every_command_is_known_here():
     assert commands() == ["./eddy demo", "./eddy test", "./eddy generate --users 500 --events 20000 -o events.jsonl",
                           "./eddy replay events.jsonl > effects.jsonl", "./eddy validate -c eddy.yaml", "./eddy topics create -c eddy.yaml",
-                          "./eddy run -c eddy.yaml"]
+                          "./eddy check -c eddy.yaml", "./eddy run -c eddy.yaml"]
     # `./eddy test` runs this file; what needs a broker is in tests/integration.
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from kafka_fixture import free_port
 
 CONFIG = """app: {app}
@@ -82,3 +83,74 @@ def test_no_broker_is_69_within_seconds(config):
     result = run("topics", "create", "-c", config(brokers=f"127.0.0.1:{free_port()}"), seconds=30)
     assert result.returncode == 69 and result.stdout == ""
     assert "no broker at 127.0.0.1:" in result.stderr and "Connection refused" in result.stderr and "%3|" not in result.stderr
+
+
+# check --------------------------------------------------------------------------------------------------------------------------
+
+
+def items(result):
+    """Item -> (status, text, hint)."""
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    return {one["item"]: (one["status"], one["text"], one["hint"]) for one in found}
+
+
+def test_check_where_all_is_well(kafka, redis_server, app, config):
+    redis_server.start()
+    path = config(f"redis: {{url: redis://127.0.0.1:{redis_server.port}/3}}")
+    assert run("topics", "create", "-c", path).returncode == 0
+    kafka.produce(f"{app}.in", [{"key": b"u", "value": b"{}", "partition": 0}])
+    result = run("check", "-c", path)
+    assert result.returncode == 0 and result.stderr == "", result.stdout
+    lines = result.stdout.splitlines()
+    assert all(line.startswith("ok   ") for line in lines), result.stdout
+    assert len(lines) == 14
+    said = items(run("check", "-c", path, "--json"))
+    assert said[f"input topic {app}.in"] == ("ok", "4 partitions", None)
+    assert said["offsets"][1] == f"group {app} has committed 0 of 4 partitions"
+    assert said["clock"][1].startswith("not behind the broker's")
+    assert said["redis"][1] == "answers and takes writes"
+    assert redis_server.client().keys() == [] and kafka.committed(app, f"{app}.in") == {}
+
+
+def test_check_says_what_is_wrong(kafka, redis_server, app, config, tmp_path):
+    redis_server.start()
+    redis_server.client().config_set("requirepass", "secret")
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "schemas" / "7.avsc").write_text("no schema")
+    kafka.create(f"{app}.in", 2)
+    kafka.create(f"{app}.triggers", 1)
+    path = config(f"redis: {{url: 'redis://:wrong@127.0.0.1:{redis_server.port}'}}")
+    with open(path) as file:
+        text = file.read().replace("commit_interval", "schemas: schemas, commit_interval")
+    with open(path, "w") as file:
+        file.write(text)
+    result = run("check", "-c", path, "--json")
+    said = items(result)
+    assert result.returncode == 69
+    assert said[f"input topic {app}.in"][:2] == ("warn", "message.timestamp.type CreateTime, expected LogAppendTime")
+    assert said[f"output topic {app}.triggers"][:2] == ("fail", "partitions 1, expected 2")
+    assert said[f"output topic {app}.dlq"] == ("warn", "missing, `eddy run` will create it", f"eddy topics create -c {path}")
+    assert said["schemas"][0] == "fail" and "7.avsc" in said["schemas"][1]
+    assert said["redis"][0] == "fail" and said["redis"][1].startswith("AUTH: ") and "wrong" not in said["redis"][1].split(": ", 1)[0]
+
+
+def test_check_without_topics_or_broker(config, app):
+    result = run("check", "-c", config())
+    assert result.returncode == 69
+    assert f"fail input topic {app}.in: missing; eddy topics create -c " in result.stdout
+    assert f"fail output topic {app}.triggers: missing; " in result.stdout
+    result = run("check", "-c", config(brokers=f"127.0.0.1:{free_port()}"), seconds=40)
+    assert result.returncode == 69 and "\nfail brokers: none at 127.0.0.1:" in result.stdout and "Connection refused" in result.stdout
+    assert "topic " not in result.stdout
+
+
+def test_check_finds_offsets_of_somebody_else(kafka, config, app):
+    path = config()
+    run("topics", "create", "-c", path)
+    kafka.produce(f"{app}.in", [{"key": b"u", "value": b"{}", "partition": 0}])
+    consumer = Consumer({"bootstrap.servers": kafka.brokers, "group.id": app})
+    kafka._patiently(lambda: consumer.commit(offsets=[TopicPartition(f"{app}.in", 0, 1)], asynchronous=False))
+    consumer.close()
+    result = run("check", "-c", path)
+    assert result.returncode == 69
+    assert f"fail offsets: group {app}, partition 0: another program has committed offset 1; use another kafka.group" in result.stdout

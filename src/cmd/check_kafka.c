@@ -1,0 +1,188 @@
+/* What `eddy check` asks the brokers. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cmd/check.h"
+#include "cmd/client.h"
+#include "daemon/clock.h"
+#include "daemon/offset_meta.h"
+#include "daemon/topics.h"
+
+enum { ASK_MS = 5000, CLOCK_MAX_MS = 5000, SKEW_WARN_MS = 1000, SKEW_FAIL_MS = 300000 };
+
+struct kafka_check {
+  struct eddy_check *check;
+  struct eddy_cmd_client reader, member; /* in no group; of the group, which it does not join */
+  struct eddy_topics topics;
+  int32_t found[EDDY_TOPIC_ALL];
+};
+
+/* Topics --------------------------------------------------------------------------------------------------------------------*/
+
+static void say_create(struct eddy_check *check, enum eddy_check_status status, const char *item, const char *what) {
+  char hint[512];
+  snprintf(hint, sizeof(hint), "eddy topics create%s%s", check->config->path ? " -c " : "",
+           check->config->path ? check->config->path : "");
+  eddy_check_say(check, status, item, hint, "%s", what);
+}
+
+static const char *partitions_hint(const struct eddy_topic_plan *plan) {
+  return plan->exactly ? "only partition 0 is used: make it anew with one" : "raise its number of partitions to that";
+}
+
+static void check_topic(struct kafka_check *kafka, int topic, size_t bytes_max) {
+  struct eddy_topic_plan plan = eddy_topics_plan(&kafka->topics, topic, kafka->found[EDDY_TOPIC_INPUT], bytes_max);
+  char item[320], text[256];
+  bool input = topic == EDDY_TOPIC_INPUT;
+  snprintf(item, sizeof(item), "%s topic %s", input ? "input" : "output", plan.name);
+  if (kafka->found[topic] == 0) {
+    bool comes = !input && kafka->found[EDDY_TOPIC_INPUT] > 0 && kafka->check->config->kafka.create_topics;
+    say_create(kafka->check, comes ? EDDY_CHECK_WARN : EDDY_CHECK_FAIL, item,
+               comes ? "missing, `eddy run` will create it" : "missing");
+    return;
+  }
+  int differs = eddy_topic_compare(kafka->reader.kafka, &plan, kafka->found[topic], text, sizeof(text));
+  if (differs & EDDY_TOPIC_PARTITIONS) {
+    eddy_check_say(kafka->check, plan.exactly ? EDDY_CHECK_WARN : EDDY_CHECK_FAIL, item, partitions_hint(&plan), "%s", text);
+  } else if (differs) {
+    eddy_check_say(kafka->check, EDDY_CHECK_WARN, item, "change it with kafka-configs.sh --alter --add-config", "%s", text);
+  } else {
+    eddy_check_say(kafka->check, EDDY_CHECK_OK, item, NULL, "%d partition%s", kafka->found[topic],
+                   kafka->found[topic] == 1 ? "" : "s");
+  }
+}
+
+static void check_topics(struct kafka_check *kafka) {
+  size_t bytes_max = kafka->found[EDDY_TOPIC_INPUT] > 0 ? eddy_topic_bytes_max(kafka->reader.kafka, kafka->topics.input) : 0;
+  check_topic(kafka, EDDY_TOPIC_INPUT, 0);
+  for (int i = 0; i < EDDY_TOPIC_COUNT; i++) check_topic(kafka, i, bytes_max);
+}
+
+/* Committed offsets ---------------------------------------------------------------------------------------------------------*/
+
+static bool is_ours(const rd_kafka_topic_partition_t *at) {
+  struct eddy_offset_meta meta;
+  return eddy_offset_meta_parse(at->metadata, at->metadata_size, &meta) == 0;
+}
+
+static void judge_offsets(struct kafka_check *kafka, const rd_kafka_topic_partition_list_t *list) {
+  const char *group = kafka->check->config->kafka.group;
+  int committed = 0;
+  for (int i = 0; i < list->cnt; i++) {
+    const rd_kafka_topic_partition_t *at = &list->elems[i];
+    if (at->err) {
+      eddy_check_say(kafka->check, EDDY_CHECK_FAIL, "offsets",
+                     "a transaction that never ended, or READ on the group is missing", "group %s, partition %d: %s", group,
+                     at->partition, rd_kafka_err2str(at->err));
+      return;
+    }
+    if (at->offset < 0) continue;
+    committed++;
+    if (is_ours(at)) continue;
+    eddy_check_say(kafka->check, EDDY_CHECK_FAIL, "offsets", "use another kafka.group, or delete the group to begin anew",
+                   "group %s, partition %d: another program has committed offset %" PRId64, group, at->partition, at->offset);
+    return;
+  }
+  eddy_check_say(kafka->check, EDDY_CHECK_OK, "offsets", NULL, "group %s has committed %d of %d partitions", group, committed,
+                 list->cnt);
+}
+
+static void check_offsets(struct kafka_check *kafka) {
+  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(kafka->found[EDDY_TOPIC_INPUT]);
+  rd_kafka_topic_partition_list_add_range(list, kafka->topics.input, 0, kafka->found[EDDY_TOPIC_INPUT] - 1);
+  rd_kafka_resp_err_t error = rd_kafka_committed(kafka->member.kafka, list, EDDY_CMD_REACH_MS);
+  if (error) {
+    eddy_check_say(kafka->check, EDDY_CHECK_FAIL, "offsets", "a transaction that never ended, or READ on the group is missing",
+                   "group %s: %s", kafka->check->config->kafka.group, rd_kafka_err2str(error));
+  } else {
+    judge_offsets(kafka, list);
+  }
+  rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* Clock ---------------------------------------------------------------------------------------------------------------------*/
+
+/* Goes to the last record of every partition that has one. */
+static void seek_last(struct kafka_check *kafka, struct eddy_cmd_reading *reading) {
+  int64_t low, high;
+  for (int32_t i = 0; i < kafka->found[EDDY_TOPIC_INPUT]; i++) {
+    rd_kafka_t *client = kafka->reader.kafka;
+    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(client, kafka->topics.input, i, &low, &high, ASK_MS);
+    if (!error && high > low) eddy_cmd_reading_start(reading, i, high - 1);
+  }
+}
+
+/* The newest time that a broker wrote on one of these records; -1 if there is none. */
+static int64_t newest_append(struct eddy_cmd_reading *reading) {
+  int64_t newest = -1, started = eddy_clock_mono();
+  int left = reading->partitions->cnt;
+  while (left > 0 && eddy_clock_mono() - started < CLOCK_MAX_MS) {
+    rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    rd_kafka_message_t *message = eddy_cmd_reading_next(reading, 100);
+    if (!message) continue;
+    int64_t time = message->err ? -1 : rd_kafka_message_timestamp(message, &type);
+    if (type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME && time > newest) newest = time;
+    left -= message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+    rd_kafka_message_destroy(message);
+  }
+  return newest;
+}
+
+static void check_clock(struct kafka_check *kafka) {
+  struct eddy_cmd_reading reading;
+  if (eddy_cmd_reading_open(&reading, kafka->reader.kafka, kafka->topics.input)) return;
+  seek_last(kafka, &reading);
+  int64_t newest = newest_append(&reading), ahead = newest - eddy_clock_wall();
+  eddy_cmd_reading_close(&reading);
+  if (newest < 0) {
+    eddy_check_say(kafka->check, EDDY_CHECK_OK, "clock", NULL, "not known: no record carries a broker's time yet");
+  } else if (ahead > SKEW_WARN_MS) {
+    eddy_check_say(kafka->check, ahead > SKEW_FAIL_MS ? EDDY_CHECK_FAIL : EDDY_CHECK_WARN, "clock",
+                   "synchronise both, for instance with chrony", "at least %.1f s behind the broker's", (double)ahead / 1000);
+  } else {
+    eddy_check_say(kafka->check, EDDY_CHECK_OK, "clock", NULL, "not behind the broker's, whose newest record is %.1f s old",
+                   (double)-ahead / 1000);
+  }
+}
+
+/* All -----------------------------------------------------------------------------------------------------------------------*/
+
+static int open_all(struct kafka_check *kafka) {
+  char why[512] = "out of memory";
+  const struct eddy_config *config = kafka->check->config;
+  if (eddy_topics_init(&kafka->topics, config) == 0 &&
+      eddy_cmd_client_open(&kafka->reader, config, EDDY_KAFKA_READER, why, sizeof(why)) == 0 &&
+      eddy_cmd_client_open(&kafka->member, config, EDDY_KAFKA_CONSUMER, why, sizeof(why)) == 0) {
+    eddy_check_say(kafka->check, EDDY_CHECK_OK, "configuration", NULL, "%s", config->path ? config->path : "built-in");
+    return 0;
+  }
+  eddy_check_say(kafka->check, EDDY_CHECK_FAIL, "configuration", NULL, "%s", why);
+  return EX_CONFIG;
+}
+
+static void ask(struct kafka_check *kafka) {
+  const char *brokers = kafka->check->config->kafka.brokers;
+  rd_kafka_resp_err_t error = eddy_topics_survey(&kafka->topics, kafka->reader.kafka, EDDY_CMD_REACH_MS, kafka->found);
+  if (error) {
+    eddy_check_say(kafka->check, EDDY_CHECK_FAIL, "brokers", "set kafka.brokers, or start them; topics are not checked",
+                   "none at %s: %s", brokers, eddy_cmd_client_why(&kafka->reader, error));
+    return;
+  }
+  eddy_check_say(kafka->check, EDDY_CHECK_OK, "brokers", NULL, "%s answers", brokers);
+  check_topics(kafka);
+  if (kafka->found[EDDY_TOPIC_INPUT] == 0) return;
+  check_offsets(kafka);
+  check_clock(kafka);
+}
+
+int eddy_check_kafka(struct eddy_check *check) {
+  struct kafka_check kafka = {.check = check};
+  int code = open_all(&kafka);
+  if (code == 0) ask(&kafka);
+  eddy_cmd_client_close(&kafka.member);
+  eddy_cmd_client_close(&kafka.reader);
+  eddy_topics_fini(&kafka.topics);
+  return code;
+}
