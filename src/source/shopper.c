@@ -94,7 +94,8 @@ static uint8_t draw_archetype(struct eddy_shopper_world *world) {
 }
 
 static void arm(struct eddy_shopper_world *world, struct shopper *shopper) {
-  eddy_wheel_arm(&world->wheel, &shopper->timer, shopper->visit_at < shopper->mail_at ? shopper->visit_at : shopper->mail_at);
+  eddy_timer_queue_arm(&world->queue, &shopper->timer,
+                       shopper->visit_at < shopper->mail_at ? shopper->visit_at : shopper->mail_at);
 }
 
 static void make_shopper(struct eddy_shopper_world *world, uint32_t number) {
@@ -124,7 +125,7 @@ int eddy_shopper_new(struct eddy_shopper_world **world, const struct eddy_shoppe
     return EDDY_E_NOMEM;
   }
   eddy_rng_seed(&made->rng, options->seed);
-  eddy_wheel_init(&made->wheel, options->start_ms);
+  eddy_timer_queue_init(&made->queue);
   for (uint32_t i = 0; i < options->users; i++) make_shopper(made, i);
   *world = made;
   return 0;
@@ -147,7 +148,7 @@ static void sign(struct eddy_shopper_world *world, const struct shopper *shopper
 void eddy_shopper_next(struct eddy_shopper_world *world, struct eddy_event *event) {
   bool happened = false;
   while (!happened) {
-    struct eddy_timer *timer = eddy_wheel_pop(&world->wheel, INT64_MAX);
+    struct eddy_timer *timer = eddy_timer_queue_pop(&world->queue, INT64_MAX);
     EDDY_ASSERT(timer); /* everybody always has a next time */
     struct shopper *shopper = (struct shopper *)(void *)timer;
     bool mail = shopper->mail_at <= shopper->visit_at;
@@ -160,5 +161,5 @@ void eddy_shopper_next(struct eddy_shopper_world *world, struct eddy_event *even
 }
 
 int64_t eddy_shopper_next_time(const struct eddy_shopper_world *world) {
-  return eddy_wheel_next(&world->wheel);
+  return eddy_timer_queue_next(&world->queue);
 }

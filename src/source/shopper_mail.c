@@ -3,7 +3,7 @@
 #include "source/shopper_world.h"
 
 static const int64_t campaign_every = 60 * EDDY_HOUR_MS;
-/* Long enough for "never": the wheel holds 2^47 ms. */
+/* Long enough for "never": 2,200 years. */
 static const int64_t never = INT64_C(1) << 46;
 
 static const struct eddy_archetype *kind(const struct shopper *shopper) {

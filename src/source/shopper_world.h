@@ -8,7 +8,7 @@
 #define EDDY_SOURCE_SHOPPER_WORLD_H
 
 #include "base/rng.h"
-#include "base/timer_wheel.h"
+#include "base/timer_queue.h"
 #include "source/shopper.h"
 #include "source/shopper_catalogue.h"
 
@@ -46,7 +46,7 @@ struct shopper {
 struct eddy_shopper_world {
   struct eddy_shopper_options options;
   struct eddy_rng rng;
-  struct eddy_wheel wheel;
+  struct eddy_timer_queue queue; /* of shoppers, by their next time */
   struct shopper *shoppers;
   int64_t now;
   uint64_t events;
