@@ -68,6 +68,10 @@ static inline void eddy_avro_string(struct eddy_avro_out *out, struct eddy_str v
   out->at += value.len;
 }
 
+static inline void eddy_avro_literal(struct eddy_avro_out *out, const char *text) {
+  eddy_avro_string(out, (struct eddy_str){text, (uint32_t)strlen(text)});
+}
+
 static inline void eddy_avro_float(struct eddy_avro_out *out, float value) {
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);

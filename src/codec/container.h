@@ -12,10 +12,10 @@ struct eddy_container_reader;
 /* Takes over nothing: the file stays the caller's. 0, or -1 with a sentence in `why`. */
 int eddy_container_open(struct eddy_container_reader **reader, FILE *file, char *why, size_t why_size);
 void eddy_container_close(struct eddy_container_reader *reader);
-/* Next event, whose rules are still to be asked (eddy_event_settle() in codec/event_check.h): 1, 0 at the end, a negative code of event_error.h for a record that was refused (call
- * again for the next one, or the next block if its end cannot be found), EDDY_DECODE_FULL (clear the room and call again), -1 if
- * the file is broken; `why` gets a sentence for every negative result. Views stay valid until the room is cleared or the next
- * block is read: copy or fold at once. */
+/* Next event, whose rules are still to be asked (eddy_event_settle() in codec/event_check.h): 1, 0 at the end, a negative code
+ * of event_error.h for a record that was refused (call again for the next one, or the next block if its end cannot be found),
+ * EDDY_DECODE_FULL (clear the room and call again), -1 if the file is broken; `why` gets a sentence for every negative result.
+ * Views stay valid until the room is cleared or the next block is read: copy or fold at once. */
 int eddy_container_next(struct eddy_container_reader *reader, struct eddy_event_room *room, struct eddy_event *event, char *why,
                         size_t why_size);
 

@@ -21,20 +21,16 @@ static int write_all(FILE *file, const struct eddy_buffer *buffer) {
   return fwrite(buffer->data, 1, buffer->size, file) == buffer->size ? 0 : -1;
 }
 
-static void put_literal(struct eddy_avro_out *out, const char *text) {
-  eddy_avro_string(out, (struct eddy_str){text, (uint32_t)strlen(text)});
-}
-
 static int write_header(struct eddy_container_writer *writer) {
   struct eddy_avro_out out;
   writer->block.size = 0;
   eddy_avro_begin(&out, &writer->block);
   eddy_avro_bytes(&out, "Obj\x01", 4);
   eddy_avro_block(&out, 2);
-  put_literal(&out, "avro.schema");
-  put_literal(&out, eddy_schema_event);
-  put_literal(&out, "avro.codec");
-  put_literal(&out, "null");
+  eddy_avro_literal(&out, "avro.schema");
+  eddy_avro_literal(&out, eddy_schema_event);
+  eddy_avro_literal(&out, "avro.codec");
+  eddy_avro_literal(&out, "null");
   eddy_avro_block_end(&out);
   eddy_avro_bytes(&out, writer->sync, SYNC_BYTES);
   int error = eddy_avro_end(&out);

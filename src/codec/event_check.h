@@ -15,8 +15,8 @@ int eddy_event_check_texts(const struct eddy_event *event);
 /* All the rest. Strings must be UTF-8. 0 or a code. */
 int eddy_event_check_rules(const struct eddy_event *event);
 /* The last step of every decoder: a stamp later than `own_time` (of the record; EDDY_TIME_NONE = it has none) + 5 min becomes
- * `own_time`, *clamped tells; then eddy_event_check_rules(). No clamp if own_time lies outside 2000..2100 itself. The clamp comes
- * first, so that 2190 is clamped where it can be and refused where it cannot; beyond the year 9999 is nonsense and always
+ * `own_time`, *clamped tells; then eddy_event_check_rules(). No clamp if own_time lies outside 2000..2100 itself. The clamp
+ * comes first, so that 2190 is clamped where it can be and refused where it cannot; beyond the year 9999 is nonsense and always
  * refused. 0 or a code. */
 int eddy_event_settle(struct eddy_event *event, int64_t own_time, bool *clamped);
 

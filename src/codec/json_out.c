@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/utf8.h"
+
 void eddy_json_begin(struct eddy_json_out *out, struct eddy_buffer *buffer) {
   *out = (struct eddy_json_out){.buffer = buffer, .start = buffer->size};
 }
@@ -52,21 +54,6 @@ void eddy_json_close(struct eddy_json_out *out, char bracket) {
 
 /* Strings ------------------------------------------------------------------------------------------------------------------*/
 
-/* Length of the UTF-8 sequence at `at` (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF); 0 if there is none. */
-static size_t sequence_size(const uint8_t *at, const uint8_t *end) {
-  size_t left = (size_t)(end - at);
-  if (at[0] < 0x80) return 1;
-  if (at[0] < 0xC2 || at[0] > 0xF4) return 0;
-  size_t size = at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : 4;
-  if (left < size) return 0;
-  for (size_t i = 1; i < size; i++)
-    if ((at[i] & 0xC0) != 0x80) return 0;
-  bool overlong = (at[0] == 0xE0 && at[1] < 0xA0) || (at[0] == 0xF0 && at[1] < 0x90);
-  bool surrogate = at[0] == 0xED && at[1] > 0x9F;
-  bool beyond = at[0] == 0xF4 && at[1] > 0x8F;
-  return overlong || surrogate || beyond ? 0 : size;
-}
-
 static const char hex_digits[] = "0123456789abcdef";
 
 static char *put_escape(char *at, uint8_t byte) {
@@ -95,7 +82,7 @@ static char *put_escaped(char *at, const uint8_t *from, const uint8_t *end) {
       *at++ = (char)byte;
       from++;
     } else {
-      size_t size = sequence_size(from, end);
+      size_t size = eddy_utf8_sequence((const char *)from, (size_t)(end - from));
       memcpy(at, size ? (const char *)from : "\xEF\xBF\xBD", size ? size : 3);
       at += size ? size : 3;
       from += size ? size : 1;

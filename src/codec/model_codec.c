@@ -12,10 +12,6 @@
 
 /* Writing ------------------------------------------------------------------------------------------------------------------*/
 
-static void put_text(struct eddy_avro_out *out, const char *text) {
-  eddy_avro_string(out, (struct eddy_str){text, (uint32_t)strlen(text)});
-}
-
 static void put_prefix(const struct eddy_output_codec *codec, enum eddy_output output, struct eddy_avro_out *out) {
   eddy_avro_bytes(out, codec->prefixes[output].bytes, codec->prefixes[output].size);
 }
@@ -25,7 +21,7 @@ static void put_centroids(struct eddy_avro_out *out, const struct eddy_model_rec
   eddy_avro_block(out, parts->clusters);
   for (uint16_t slot = 0; slot < parts->clusters; slot++) {
     eddy_avro_long(out, parts->cards[slot].id);
-    put_text(out, parts->cards[slot].name);
+    eddy_avro_literal(out, parts->cards[slot].name);
     eddy_avro_floats(out, parts->centroids + (size_t)slot * parts->dimensions, parts->dimensions);
     eddy_avro_double(out, record->trainer.mass[slot]);
     eddy_avro_double(out, record->trainer.sse[slot]);
@@ -106,7 +102,7 @@ int eddy_segment_encode(struct eddy_output_codec *codec, const struct eddy_model
   eddy_avro_begin(&out, buffer);
   put_prefix(codec, EDDY_OUTPUT_SEGMENT, &out);
   eddy_avro_long(&out, parts->cards[slot].id);
-  put_text(&out, parts->cards[slot].name);
+  eddy_avro_literal(&out, parts->cards[slot].name);
   eddy_avro_long(&out, (int64_t)parts->version);
   eddy_avro_long(&out, parts->trained_at);
   eddy_avro_double(&out, share_of(record, slot));

@@ -146,7 +146,7 @@ static void put_trigger_reasons(const struct eddy_trigger_spec *spec, const stru
   char text[EDDY_REASON_TEXT_MAX];
   size_t size = eddy_reason_text(spec, fired, text);
   eddy_avro_block(out, 1);
-  eddy_avro_string(out, text_of(eddy_event_type_name(fired->armed_by)));
+  eddy_avro_literal(out, eddy_event_type_name(fired->armed_by));
   eddy_avro_long(out, fired->armed_at);
   eddy_avro_string(out, (struct eddy_str){text, (uint32_t)size});
   eddy_avro_block_end(out);
@@ -166,7 +166,7 @@ static void put_trigger_head(const struct eddy_output_codec *codec, const struct
   eddy_avro_string(out, codec->trigger_names[fired->trigger]);
   eddy_avro_string(out, (struct eddy_str){id, sizeof id});
   eddy_avro_string(out, effect->user_id);
-  if (effect->kind == EDDY_TRIGGER_SUPPRESSED) eddy_avro_string(out, text_of(eddy_suppression_name(fired->suppression)));
+  if (effect->kind == EDDY_TRIGGER_SUPPRESSED) eddy_avro_literal(out, eddy_suppression_name(fired->suppression));
 }
 
 /* Trigger, and Suppressed, which has a `reason` more. */

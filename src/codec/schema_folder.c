@@ -163,11 +163,13 @@ static int64_t folder_stamp(const char *path) {
   return stat(path, &status) == 0 ? nanoseconds(status.st_mtim) : -1;
 }
 
-/* The stamp is taken before the reading, so that what changes during it is seen next time. */
+/* The stamp is taken before the reading, so that what changes during it is seen next time. One from the future (a clock that is
+ * wrong) is no reason for doubt: the next change has another. */
 static bool read_again(struct eddy_schema_folder *folder, bool strict, char *why, size_t why_size) {
   struct schema_files files = {0};
   int64_t stamp = folder_stamp(folder->path);
-  folder->changed_at = clock_ns(CLOCK_REALTIME) - stamp < STAMP_DOUBT_NS ? -1 : stamp;
+  int64_t age = clock_ns(CLOCK_REALTIME) - stamp;
+  folder->changed_at = age > -STAMP_DOUBT_NS && age < STAMP_DOUBT_NS ? -1 : stamp;
   folder->read_at = clock_ns(CLOCK_MONOTONIC);
   if (!read_files(folder->path, &files, strict, why, why_size)) {
     free_files(&files);

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-/* Length of the sequence at `at` (Unicode 15, table 3-7), 0 if it is none. */
-static size_t sequence(const unsigned char *at, size_t left) {
+/* Unicode 15, table 3-7. */
+size_t eddy_utf8_sequence(const char *text, size_t left) {
+  const unsigned char *at = (const unsigned char *)text;
   unsigned char first = at[0];
   if (first < 0x80) return 1;
   if (first < 0xC2 || first > 0xF4) return 0;
@@ -20,7 +21,7 @@ static size_t sequence(const unsigned char *at, size_t left) {
 
 bool eddy_utf8_valid_slow(const char *text, size_t size) {
   for (size_t at = 0; at < size;) {
-    size_t length = sequence((const unsigned char *)text + at, size - at);
+    size_t length = eddy_utf8_sequence(text + at, size - at);
     if (length == 0) return false;
     at += length;
   }

@@ -11,6 +11,8 @@
 
 #define EDDY_HIGH_BITS UINT64_C(0x8080808080808080)
 
+/* Length of the sequence that `text` begins with, of which `left` >= 1 bytes are there; 0 if it is none. */
+size_t eddy_utf8_sequence(const char *text, size_t left);
 bool eddy_utf8_valid_slow(const char *text, size_t size);
 /* Holds a control character (U+0000-001F, U+007F-009F). The text must be valid. */
 bool eddy_utf8_has_control(const char *text, size_t size);
