@@ -11,8 +11,8 @@ enum { BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 5000, TICK_MS = 50, CONNECT_TIMEOUT
 
 enum link_state { DOWN, CONNECTING, GREETING, UP, CLOSING };
 
-/* hiredis' view of one connection as libuv sees it. Lives until libuv has closed the handle, which is after hiredis has freed the
- * context. */
+/* hiredis' view of one connection as libuv sees it. Lives until libuv has closed the handle, which is after hiredis has freed
+ * the context. */
 struct socket {
   uv_poll_t poll;
   redisAsyncContext *context; /* NULL once hiredis cleaned up */
@@ -25,8 +25,8 @@ struct eddy_redis_link {
   char name[128];
   enum link_state state;
   struct socket *socket;
-  uv_timer_t timer; /* back-off, connect timeout and watchdog: one tick */
-  uint64_t since_ms;    /* of the current state */
+  uv_timer_t timer;  /* back-off, connect timeout and watchdog: one tick */
+  uint64_t since_ms; /* of the current state */
   uint64_t retry_at_ms;
   uint64_t backoff_ms;
   uint64_t sent, answered;
@@ -61,10 +61,18 @@ static void socket_watch(struct socket *socket, int events) {
   }
 }
 
-static void add_read(void *ctx) { socket_watch(ctx, ((struct socket *)ctx)->events | UV_READABLE); }
-static void del_read(void *ctx) { socket_watch(ctx, ((struct socket *)ctx)->events & ~UV_READABLE); }
-static void add_write(void *ctx) { socket_watch(ctx, ((struct socket *)ctx)->events | UV_WRITABLE); }
-static void del_write(void *ctx) { socket_watch(ctx, ((struct socket *)ctx)->events & ~UV_WRITABLE); }
+static void add_read(void *ctx) {
+  socket_watch(ctx, ((struct socket *)ctx)->events | UV_READABLE);
+}
+static void del_read(void *ctx) {
+  socket_watch(ctx, ((struct socket *)ctx)->events & ~UV_READABLE);
+}
+static void add_write(void *ctx) {
+  socket_watch(ctx, ((struct socket *)ctx)->events | UV_WRITABLE);
+}
+static void del_write(void *ctx) {
+  socket_watch(ctx, ((struct socket *)ctx)->events & ~UV_WRITABLE);
+}
 
 static void handle_closed(struct eddy_redis_link *link) {
   if (--link->handles > 0 || link->state != CLOSING) return;
@@ -277,7 +285,8 @@ bool eddy_redis_link_send(struct eddy_redis_link *link, const struct eddy_buffer
   if (!pending) return false;
   *pending = (struct pending_reply){link, reply, ctx};
   if (link->sent == link->answered) link->progress_ms = uv_now(link->options.loop);
-  if (redisAsyncFormattedCommand(link->socket->context, on_reply, pending, (const char *)command->data, command->size) != REDIS_OK) {
+  if (redisAsyncFormattedCommand(link->socket->context, on_reply, pending, (const char *)command->data, command->size) !=
+      REDIS_OK) {
     free(pending);
     return false;
   }
@@ -291,11 +300,17 @@ void eddy_redis_link_reset(struct eddy_redis_link *link, const char *reason) {
   if (link->socket && link->socket->context) redisAsyncFree(link->socket->context);
 }
 
-bool eddy_redis_link_is_up(const struct eddy_redis_link *link) { return link->state == UP; }
+bool eddy_redis_link_is_up(const struct eddy_redis_link *link) {
+  return link->state == UP;
+}
 
-const char *eddy_redis_link_script(const struct eddy_redis_link *link, size_t script) { return link->sha[script]; }
+const char *eddy_redis_link_script(const struct eddy_redis_link *link, size_t script) {
+  return link->sha[script];
+}
 
-uint64_t eddy_redis_link_reconnects(const struct eddy_redis_link *link) { return link->reconnects; }
+uint64_t eddy_redis_link_reconnects(const struct eddy_redis_link *link) {
+  return link->reconnects;
+}
 
 /* ---- life ---- */
 
@@ -318,7 +333,9 @@ struct eddy_redis_link *eddy_redis_link_open(const struct eddy_redis_link_option
   return link;
 }
 
-static void timer_closed(uv_handle_t *handle) { handle_closed(handle->data); }
+static void timer_closed(uv_handle_t *handle) {
+  handle_closed(handle->data);
+}
 
 void eddy_redis_link_close(struct eddy_redis_link *link, void (*closed)(void *ctx), void *ctx) {
   link->state = CLOSING;

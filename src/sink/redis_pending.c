@@ -7,7 +7,9 @@
 
 enum { BUCKETS_MIN = 1024 };
 
-static size_t user_bytes(const struct eddy_redis_user *user) { return sizeof *user + user->id_size; }
+static size_t user_bytes(const struct eddy_redis_user *user) {
+  return sizeof *user + user->id_size;
+}
 
 static size_t entry_bytes(const struct eddy_redis_entry *entry) {
   return sizeof *entry + entry->user_size + entry->trigger_size + entry->record_size;

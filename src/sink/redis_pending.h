@@ -20,19 +20,19 @@ struct eddy_redis_user {
   struct eddy_redis_user *chain; /* of the hash table */
   uint64_t hash;
   struct eddy_redis_version version;
-  bool erased;           /* forget what is stored first; the parts below come after that */
-  bool has_segment;      /* a segment change is part of it */
-  bool has_to;           /* false: left its segment for none */
+  bool erased;      /* forget what is stored first; the parts below come after that */
+  bool has_segment; /* a segment change is part of it */
+  bool has_to;      /* false: left its segment for none */
   bool has_trigger;
   uint32_t to, from;
   bool has_from;
   int64_t since;
   uint64_t model_version;
   char segment_name[2 * EDDY_NAME_MAX];
-  uint16_t trigger;      /* position in the spec */
+  uint16_t trigger; /* position in the spec */
   int64_t trigger_at;
   uint32_t id_size;
-  char id[];             /* user id */
+  char id[]; /* user id */
 };
 
 struct eddy_redis_entry {
@@ -67,7 +67,8 @@ size_t eddy_redis_pending_take(struct eddy_redis_pending *pending, struct eddy_r
 void eddy_redis_pending_return(struct eddy_redis_pending *pending, struct eddy_redis_user *user);
 void eddy_redis_pending_free(struct eddy_redis_pending *pending, struct eddy_redis_user *user);
 
-/* Appends a trigger entry, which comes from malloc. The caller keeps the bound: it pops the front while nothing is in flight. */
+/* Appends a trigger entry, which comes from malloc. The caller keeps the bound: it pops the front while nothing is in flight.
+ */
 void eddy_redis_pending_add_entry(struct eddy_redis_pending *pending, struct eddy_redis_entry *entry);
 /* Removes the front, which was confirmed or refused for good. */
 void eddy_redis_pending_pop_entry(struct eddy_redis_pending *pending);

@@ -13,8 +13,8 @@
 #include "sink/redis_pending.h"
 
 enum {
-  BATCH_USERS = 64,    /* per script call: a call holds Redis up, so it stays well below a millisecond */
-  BATCHES_MAX = 8,     /* user batches in flight */
+  BATCH_USERS = 64, /* per script call: a call holds Redis up, so it stays well below a millisecond */
+  BATCHES_MAX = 8,  /* user batches in flight */
   BATCH_ENTRIES = 64,
   HEARTBEAT_MS = 1000,
 };
@@ -75,7 +75,8 @@ static const char script_entries[] =
     "local wrong = nil\n"
     "for i, key in ipairs(KEYS) do\n"
     "  local a = 2 + (i - 1) * 6\n"
-    "  local answer = redis.pcall('XADD', key, 'MAXLEN', '~', ARGV[1], ARGV[a], 'trigger', ARGV[a + 1], 'trigger_id', ARGV[a + 2],\n"
+    "  local answer = redis.pcall('XADD', key, 'MAXLEN', '~', ARGV[1], ARGV[a], 'trigger', ARGV[a + 1], 'trigger_id', ARGV[a + "
+    "2],\n"
     "    'user_id', ARGV[a + 3], 'due_at', ARGV[a + 4], 'record', ARGV[a + 5])\n"
     "  if type(answer) == 'table' and answer.err and not string.find(answer.err, 'equal or smaller', 1, true) then\n"
     "    if not string.find(answer.err, 'WRONGTYPE', 1, true) then return answer end\n"
@@ -120,8 +121,8 @@ static void send_more(struct eddy_redis_sink *sink);
 
 /* Errors that pass: the write is right, the server cannot take it now. */
 static bool passes(const char *error) {
-  static const char *const kinds[] = {"LOADING", "READONLY", "OOM", "NOSCRIPT", "BUSY", "MASTERDOWN", "TRYAGAIN", "NOAUTH",
-                                      "NOPERM", "MISCONF", "CLUSTERDOWN", "NOREPLICAS", "UNKILLABLE"};
+  static const char *const kinds[] = {"LOADING", "READONLY", "OOM",     "NOSCRIPT",    "BUSY",       "MASTERDOWN", "TRYAGAIN",
+                                      "NOAUTH",  "NOPERM",   "MISCONF", "CLUSTERDOWN", "NOREPLICAS", "UNKILLABLE"};
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     if (strstr(error, kinds[i])) return true;
   }
@@ -272,16 +273,20 @@ static void on_heartbeat(uv_timer_t *timer) {
   eddy_redis_word_format(&command, "%s:status", sink->app);
   eddy_redis_word_text(&command, sink->instance);
   eddy_redis_word_int(&command, wall_ms());
-  sink->heartbeat_in_flight =
-      command.error == 0 && eddy_redis_link_send(sink->link, &sink->command, on_heartbeat_reply, sink);
+  sink->heartbeat_in_flight = command.error == 0 && eddy_redis_link_send(sink->link, &sink->command, on_heartbeat_reply, sink);
 }
 
-static void on_up(void *ctx) { send_more(ctx); }
-static void on_down(void *ctx) { (void)ctx; }
+static void on_up(void *ctx) {
+  send_more(ctx);
+}
+static void on_down(void *ctx) {
+  (void)ctx;
+}
 
 /* ---- what was committed ---- */
 
-static void take_segment(struct eddy_redis_user *user, const struct eddy_segment_changed *change, const struct eddy_model *model) {
+static void take_segment(struct eddy_redis_user *user, const struct eddy_segment_changed *change,
+                         const struct eddy_model *model) {
   user->has_segment = true;
   user->has_from = change->has_from;
   user->from = change->from;
@@ -316,14 +321,16 @@ static struct eddy_redis_entry *make_entry(struct eddy_redis_sink *sink, uint32_
   entry->trigger_size = name;
   entry->record_size = record;
   entry->due_at = fired->due_at;
-  snprintf(entry->trigger_id, sizeof entry->trigger_id, "%016" PRIx64 "%016" PRIx64, fired->trigger_id[0], fired->trigger_id[1]);
+  snprintf(entry->trigger_id, sizeof entry->trigger_id, "%016" PRIx64 "%016" PRIx64, fired->trigger_id[0],
+           fired->trigger_id[1]);
   memcpy(entry->text, effect->user_id.data, entry->user_size);
   memcpy(entry->text + entry->user_size, trigger, name);
   memcpy(entry->text + entry->user_size + name, sink->json.data, record);
   return entry;
 }
 
-static void queue_trigger(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, const struct eddy_effect *effect) {
+static void queue_trigger(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation,
+                          const struct eddy_effect *effect) {
   struct eddy_redis_pending *pending = &sink->pending;
   struct eddy_redis_entry *entry = make_entry(sink, partition, incarnation, effect);
   if (!entry) {
@@ -385,7 +392,8 @@ static int prepare(struct eddy_redis_sink *sink, const struct eddy_redis_options
   return eddy_output_codec_new(&sink->codec, options->spec);
 }
 
-int eddy_redis_sink_open(struct eddy_redis_sink **opened, const struct eddy_redis_options *options, char *why, size_t why_size) {
+int eddy_redis_sink_open(struct eddy_redis_sink **opened, const struct eddy_redis_options *options, char *why,
+                         size_t why_size) {
   struct eddy_redis_link_options link = {.loop = options->loop,
                                          .name = options->app,
                                          .scripts = {script_users, script_entries},
@@ -420,7 +428,9 @@ struct eddy_redis_stats eddy_redis_sink_stats(const struct eddy_redis_sink *sink
   return stats;
 }
 
-bool eddy_redis_sink_idle(const struct eddy_redis_sink *sink) { return sink->pending.bytes == 0; }
+bool eddy_redis_sink_idle(const struct eddy_redis_sink *sink) {
+  return sink->pending.bytes == 0;
+}
 
 static void part_closed(struct eddy_redis_sink *sink) {
   if (--sink->handles > 0) return;
@@ -430,8 +440,12 @@ static void part_closed(struct eddy_redis_sink *sink) {
   if (closed) closed(ctx);
 }
 
-static void link_closed(void *ctx) { part_closed(ctx); }
-static void heartbeat_closed(uv_handle_t *handle) { part_closed(handle->data); }
+static void link_closed(void *ctx) {
+  part_closed(ctx);
+}
+static void heartbeat_closed(uv_handle_t *handle) {
+  part_closed(handle->data);
+}
 
 void eddy_redis_sink_close(struct eddy_redis_sink *sink, void (*closed)(void *ctx), void *ctx) {
   if (!sink) {

@@ -8,9 +8,9 @@
  *   <app>:status                hash: instance -> time of the last write (heartbeat, every second)
  *
  * Kafka never waits for Redis: changes are copied into bounded memory and coalesce per user (the newest wins) while Redis is
- * slow or away; trigger entries keep their order and are dropped oldest first, counted, beyond the bound. A hash is written only
- * over an older `v` = (incarnation, commit sequence), by a small Lua script (EVALSHA; after NOSCRIPT it connects anew, which loads it). A stream entry that
- * exists already is refused by Redis itself and counts as written.
+ * slow or away; trigger entries keep their order and are dropped oldest first, counted, beyond the bound. A hash is written
+ * only over an older `v` = (incarnation, commit sequence), by a small Lua script (EVALSHA; after NOSCRIPT it connects anew,
+ * which loads it). A stream entry that exists already is refused by Redis itself and counts as written.
  *
  * One sink per worker, on the worker's libuv loop and thread. No call blocks.
  */
@@ -27,11 +27,11 @@ struct eddy_redis_sink;
 
 struct eddy_redis_options {
   uv_loop_t *loop;
-  const char *url;            /* redis://[user:password@]host:port[/db] or unix:///path */
+  const char *url; /* redis://[user:password@]host:port[/db] or unix:///path */
   const char *app, *instance;
   const struct eddy_spec *spec;
   uint32_t stream_max_length;
-  uint64_t buffer_max;        /* bytes */
+  uint64_t buffer_max; /* bytes */
   const struct eddy_logger *logger;
 };
 
@@ -39,7 +39,8 @@ struct eddy_redis_options {
  * `why` for a bad url. */
 int eddy_redis_sink_open(struct eddy_redis_sink **sink, const struct eddy_redis_options *options, char *why, size_t why_size);
 
-/* Hands over the effects of one partition that one commit has made durable. Copies what it needs. `model` gives names, may be NULL. */
+/* Hands over the effects of one partition that one commit has made durable. Copies what it needs. `model` gives names, may be
+ * NULL. */
 void eddy_redis_sink_committed(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
                                const struct eddy_effect *effects, size_t count, const struct eddy_model *model);
 

@@ -92,7 +92,8 @@ int eddy_redis_url_parse(struct eddy_redis_url *url, const char *text, char *why
   url->port = 6379;
   if (strncmp(text, "unix://", 7) == 0) return parse_unix(url, text + 7, why, why_size);
   if (strncmp(text, "rediss://", 9) == 0) {
-    return refuse(why, why_size, "TLS is not available with this hiredis; put a TLS proxy beside eddy and use unix:// or redis://");
+    return refuse(why, why_size,
+                  "TLS is not available with this hiredis; put a TLS proxy beside eddy and use unix:// or redis://");
   }
   if (strncmp(text, "redis://", 8) != 0) return refuse(why, why_size, "an address begins with redis:// or unix://");
   const char *address = text + 8, *at = strrchr(address, '@');

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 struct eddy_redis_url {
-  char host[256];  /* empty: unix socket */
-  char path[108];  /* of the socket */
+  char host[256]; /* empty: unix socket */
+  char path[108]; /* of the socket */
   char user[128], password[256];
   int port, database;
 };
