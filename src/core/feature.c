@@ -14,10 +14,17 @@ static void all_factors(const struct eddy_spec_compiled *compiled, int64_t elaps
   for (unsigned class = 0; class < compiled->class_count; class ++) factors[class] = class_factor(compiled, class, elapsed);
 }
 
+/* Nothing that an event counts is ever this small; without it, the lane of a user who is never silent for long would end in
+ * denormal numbers, stay there for ever, and make every multiplication slow. */
+#define LANE_LEAST 1e-30f
+
 static void decay_lanes(const struct eddy_spec_compiled *compiled, struct eddy_profile *profile, int64_t elapsed) {
   float factors[EDDY_HALF_LIVES_MAX];
   all_factors(compiled, elapsed, factors);
-  for (unsigned lane = 0; lane < compiled->lane_count; lane++) profile->lanes[lane] *= factors[compiled->lane_class[lane]];
+  for (unsigned lane = 0; lane < compiled->lane_count; lane++) {
+    float value = profile->lanes[lane] * factors[compiled->lane_class[lane]];
+    profile->lanes[lane] = value > LANE_LEAST || value < -LANE_LEAST ? value : 0;
+  }
 }
 
 /* Minor units of one event; more is a typing error. */

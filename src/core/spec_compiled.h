@@ -8,7 +8,7 @@
 
 #include "eddy/spec.h"
 
-/* Every silence longer than this many half-lives empties a lane (ALGORITHMS 2): no denormals, and 2^-64 of anything is 0. */
+/* Every silence longer than this many half-lives empties a lane (ALGORITHMS 2): 2^-64 of anything is 0. */
 enum { EDDY_DECAY_HALF_LIVES = 64 };
 
 /* What an event adds to a lane. */
