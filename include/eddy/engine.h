@@ -85,7 +85,7 @@ int64_t eddy_engine_next_due(const struct eddy_engine *engine);
   X(limit_attributes, "attributes dropped: limit attributes")                         \
   X(limit_armed_times, "armed times dropped: limit armed_times")                      \
   X(limit_fired_marks, "fired marks dropped: limit fired_marks")                      \
-  X(limit_tail_bytes, "changes refused: limit tail_bytes")
+  X(limit_tail_bytes, "changes that made room or were refused: limit tail_bytes")
 
 struct eddy_counters {
 #define X(name, help) uint64_t name;

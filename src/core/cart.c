@@ -177,16 +177,24 @@ static void drop_oldest_line(const struct fold *fold) {
   fold->counters->limit_cart_lines++;
 }
 
-/* Room for one more change: merges earlier than due, which costs exactness for late events only, before it drops lines. */
+/* Merging earlier than due costs exactness for late events only, so it comes before dropping lines. */
+static bool shed(const struct fold *fold) {
+  if (fold->tail->change_count > 0) {
+    merge(fold, 1);
+    return true;
+  }
+  if (fold->tail->line_count > 0) {
+    drop_oldest_line(fold);
+    return true;
+  }
+  return false;
+}
+
+/* Room for one more change. */
 static void make_room(const struct fold *fold) {
   struct eddy_tail *tail = fold->tail;
   uint16_t limit = fold->spec->limits.cart_lines < EDDY_TAIL_LINES_MAX ? fold->spec->limits.cart_lines : EDDY_TAIL_LINES_MAX;
-  while (tail->line_count + tail->change_count >= limit && tail->line_count + tail->change_count > 0) {
-    if (tail->change_count > 0) {
-      merge(fold, 1);
-    } else {
-      drop_oldest_line(fold);
-    }
+  while (tail->line_count + tail->change_count >= limit && shed(fold)) {
   }
 }
 
@@ -469,6 +477,11 @@ void eddy_cart_fold(const struct eddy_spec *spec, struct eddy_tail *tail, const 
     fold_event(&fold, event);
   }
   tidy(&fold, floor);
+}
+
+bool eddy_cart_shed(const struct eddy_spec *spec, struct eddy_tail *tail, struct eddy_counters *counters) {
+  const struct fold fold = {.spec = spec, .tail = tail, .counters = counters};
+  return shed(&fold);
 }
 
 /* Reading --------------------------------------------------------------------------------------------------------------------*/

@@ -71,6 +71,10 @@ void eddy_fold_tail(const struct eddy_spec_compiled *compiled, const struct eddy
   eddy_triggers_fold(compiled->spec, tail, event, plan->newest, counters);
 }
 
+bool eddy_fold_shed(const struct eddy_spec_compiled *compiled, struct eddy_tail *tail, struct eddy_counters *counters) {
+  return eddy_facts_shed(tail, counters) || eddy_cart_shed(compiled->spec, tail, counters);
+}
+
 /* Record --------------------------------------------------------------------------------------------------------------------*/
 
 void eddy_profile_empty(const struct eddy_spec_compiled *compiled, struct eddy_profile *profile) {

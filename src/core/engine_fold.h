@@ -40,6 +40,10 @@ bool eddy_fold_needs_tail(const struct eddy_spec_compiled *compiled, const struc
 void eddy_fold_tail(const struct eddy_spec_compiled *compiled, const struct eddy_fold_plan *plan,
                     const struct eddy_event *event, struct eddy_tail *tail, struct eddy_counters *counters);
 
+/* Makes a tail that has grown too large smaller: facts go first, then the oldest cart lines; when deadlines are due stays
+ * known. False if nothing of that kind is left. */
+bool eddy_fold_shed(const struct eddy_spec_compiled *compiled, struct eddy_tail *tail, struct eddy_counters *counters);
+
 /* Returns the weight of the contribution, 0 for none. */
 float eddy_fold_record(const struct eddy_spec_compiled *compiled, const struct eddy_fold_plan *plan,
                        const struct eddy_event *event, struct eddy_profile *profile, struct eddy_counters *counters);

@@ -70,8 +70,18 @@ static int fire_others(struct step *step) {
   return 0;
 }
 
+/* Marks do not count: what is folded must not depend on what was published (invariant 1). */
 static bool tail_too_large(struct eddy_engine *engine) {
-  return eddy_tail_encode(&engine->scratch->tail, engine->encoded, engine->encoded_capacity) > engine->spec->limits.tail_bytes;
+  size_t size = eddy_tail_encode(&engine->scratch->tail, engine->encoded, engine->encoded_capacity);
+  return size > engine->encoded_capacity || eddy_tail_folded_size(engine->encoded, size) > engine->spec->limits.tail_bytes;
+}
+
+/* False if there is nothing left to do without and it is still too large. */
+static bool shrink_tail(struct step *step) {
+  while (eddy_fold_shed(&step->engine->compiled, &step->engine->scratch->tail, step->counters)) {
+    if (!tail_too_large(step->engine)) return true;
+  }
+  return false;
 }
 
 #ifdef EDDY_CHECK_FOLD
@@ -101,8 +111,9 @@ static void check_tail_fold(struct step *step, const uint8_t *bytes, size_t size
 }
 #endif
 
-/* Folds into the working tail, unless that makes it too large: then it stays as it is and the limit is counted. `decided`: the
- * working tail is no longer that of the profile, so its bytes are kept aside to come back to. */
+/* Folds into the working tail. If that makes it too large, the limit is counted and it is made smaller, or stays as it was if
+ * that does not help. `decided`: the working tail is no longer that of the profile, so its bytes are kept aside to come back
+ * to. */
 static void fold_tail(struct step *step, bool decided) {
   struct eddy_engine *engine = step->engine;
   const struct eddy_profile *profile = profile_of(step);
@@ -117,9 +128,11 @@ static void fold_tail(struct step *step, bool decided) {
   eddy_fold_tail(&engine->compiled, &step->plan, step->event, &engine->scratch->tail, step->counters);
   if (!tail_too_large(engine)) return;
   step->counters->limit_tail_bytes++;
+  if (shrink_tail(step)) return;
   eddy_tail_clear(&engine->scratch->tail);
   int error = size > 0 ? eddy_tail_decode(&engine->scratch->tail, bytes, size) : 0;
   EDDY_ASSERT(error == 0);
+  if (step->plan.afresh) eddy_tail_keep_consent(&engine->scratch->tail);
 }
 
 static int decide_triggers(struct step *step) {

@@ -10,44 +10,58 @@ static bool older(int64_t time, struct eddy_str name, int64_t other_time, struct
   return time != other_time ? time < other_time : eddy_tail_compare(name, other_name) < 0;
 }
 
+static uint16_t oldest_viewed(const struct eddy_tail *tail) {
+  uint16_t oldest = 0;
+  for (uint16_t i = 1; i < tail->viewed_count; i++) {
+    const struct eddy_viewed_item *item = &tail->viewed[i], *than = &tail->viewed[oldest];
+    if (older(item->time, item->product_id, than->time, than->product_id)) oldest = i;
+  }
+  return oldest;
+}
+
+static uint16_t oldest_attribute(const struct eddy_tail *tail) {
+  uint16_t oldest = 0;
+  for (uint16_t i = 1; i < tail->attribute_count; i++) {
+    const struct eddy_attribute *attribute = &tail->attributes[i], *than = &tail->attributes[oldest];
+    if (older(attribute->time, attribute->key, than->time, than->key)) oldest = i;
+  }
+  return oldest;
+}
+
 static void keep_viewed(const struct eddy_spec *spec, struct eddy_tail *tail, struct eddy_viewed_item item,
                         struct eddy_counters *counters) {
-  uint16_t oldest = 0;
   for (uint16_t i = 0; i < tail->viewed_count; i++) {
     struct eddy_viewed_item *kept = &tail->viewed[i];
     if (eddy_tail_compare(kept->product_id, item.product_id) == 0) {
       if (item.time > kept->time) kept->time = item.time;
       return;
     }
-    if (older(kept->time, kept->product_id, tail->viewed[oldest].time, tail->viewed[oldest].product_id)) oldest = i;
   }
   if (tail->viewed_count < spec->limits.viewed_items) {
     tail->viewed[tail->viewed_count++] = item;
     return;
   }
   counters->limit_viewed_items++;
-  if (older(tail->viewed[oldest].time, tail->viewed[oldest].product_id, item.time, item.product_id)) tail->viewed[oldest] = item;
+  struct eddy_viewed_item *oldest = &tail->viewed[oldest_viewed(tail)];
+  if (older(oldest->time, oldest->product_id, item.time, item.product_id)) *oldest = item;
 }
 
 static void keep_attribute(const struct eddy_spec *spec, struct eddy_tail *tail, struct eddy_attribute attribute,
                            struct eddy_counters *counters) {
-  uint16_t oldest = 0;
   for (uint16_t i = 0; i < tail->attribute_count; i++) {
     struct eddy_attribute *kept = &tail->attributes[i];
     if (eddy_tail_compare(kept->key, attribute.key) == 0) {
       if (older(kept->time, kept->value, attribute.time, attribute.value)) *kept = attribute;
       return;
     }
-    if (older(kept->time, kept->key, tail->attributes[oldest].time, tail->attributes[oldest].key)) oldest = i;
   }
   if (tail->attribute_count < spec->limits.attributes) {
     tail->attributes[tail->attribute_count++] = attribute;
     return;
   }
   counters->limit_attributes++;
-  if (older(tail->attributes[oldest].time, tail->attributes[oldest].key, attribute.time, attribute.key)) {
-    tail->attributes[oldest] = attribute;
-  }
+  struct eddy_attribute *oldest = &tail->attributes[oldest_attribute(tail)];
+  if (older(oldest->time, oldest->key, attribute.time, attribute.key)) *oldest = attribute;
 }
 
 void eddy_facts_fold(const struct eddy_spec *spec, struct eddy_tail *tail, const struct eddy_event *event,
@@ -61,4 +75,18 @@ void eddy_facts_fold(const struct eddy_spec *spec, struct eddy_tail *tail, const
                                        eddy_tail_cut(event->properties[i].value, EDDY_TAIL_TEXT_MAX), event->event_time};
     keep_attribute(spec, tail, attribute, counters);
   }
+}
+
+bool eddy_facts_shed(struct eddy_tail *tail, struct eddy_counters *counters) {
+  if (tail->viewed_count > 0) {
+    tail->viewed[oldest_viewed(tail)] = tail->viewed[--tail->viewed_count];
+    counters->limit_viewed_items++;
+    return true;
+  }
+  if (tail->attribute_count > 0) {
+    tail->attributes[oldest_attribute(tail)] = tail->attributes[--tail->attribute_count];
+    counters->limit_attributes++;
+    return true;
+  }
+  return false;
 }

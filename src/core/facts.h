@@ -1,4 +1,5 @@
-/* What a profile remembers word for word: products viewed last, and attributes of the person (the properties of profile_updated).
+/* What a profile remembers word for word: products viewed last, and attributes of the person (the properties of
+ * profile_updated).
  *
  * Newest wins, whatever the order of arrival: per product or key the newest time counts (of two values of one instant the one
  * that sorts last), and of all of them the newest limits.viewed_items or limits.attributes are kept; what falls out is counted.
@@ -13,5 +14,7 @@
 eddy_event_mask eddy_facts_mask(const struct eddy_spec *spec);
 void eddy_facts_fold(const struct eddy_spec *spec, struct eddy_tail *tail, const struct eddy_event *event,
                      struct eddy_counters *counters);
+/* Drops the oldest viewed product, where there is none the oldest attribute. False if there is neither. */
+bool eddy_facts_shed(struct eddy_tail *tail, struct eddy_counters *counters);
 
 #endif

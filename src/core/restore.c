@@ -146,8 +146,7 @@ static bool read_record(const struct eddy_spec_compiled *compiled, struct eddy_p
 
 /* The folded section must leave the published one its room, or a decision could not be kept (see EDDY_TAIL_SLACK). */
 static bool tail_ok(struct eddy_engine *engine, const uint8_t *bytes, size_t size) {
-  size_t folded = size >= 2 ? (size_t)bytes[0] | (size_t)bytes[1] << 8 : SIZE_MAX;
-  return size <= engine->encoded_capacity && folded <= engine->spec->limits.tail_bytes &&
+  return size <= engine->encoded_capacity && eddy_tail_folded_size(bytes, size) <= engine->spec->limits.tail_bytes &&
          eddy_tail_decode(&engine->scratch->tail, bytes, size) == 0 && !eddy_tail_empty(&engine->scratch->tail);
 }
 

@@ -304,6 +304,11 @@ size_t eddy_tail_encode(const struct eddy_tail *tail, void *buffer, size_t capac
   return eddy_writer_size(&encoder.writer);
 }
 
+size_t eddy_tail_folded_size(const void *bytes, size_t size) {
+  const uint8_t *at = bytes;
+  return size >= FOLDED_SIZE_BYTES ? (size_t)at[0] | (size_t)at[1] << 8 : size == 0 ? 0 : SIZE_MAX;
+}
+
 /* Reading: every count, length, index and order is checked, because what relies on them does not look again. ------------------*/
 
 struct decoder {

@@ -123,6 +123,8 @@ void eddy_tail_clear(struct eddy_tail *tail);
 bool eddy_tail_empty(const struct eddy_tail *tail);
 /* Encodes; returns the size, 0 for an empty tail, SIZE_MAX if it does not fit. The first section's size is stored in front. */
 size_t eddy_tail_encode(const struct eddy_tail *tail, void *buffer, size_t capacity);
+/* Size of the folded section of a tail's bytes; SIZE_MAX of bytes that are none. */
+size_t eddy_tail_folded_size(const void *bytes, size_t size);
 /* Decodes (views into `bytes`). 0 or EDDY_E_CORRUPT: also used on bytes from outside (snapshots, changelog). */
 int eddy_tail_decode(struct eddy_tail *tail, const void *bytes, size_t size);
 

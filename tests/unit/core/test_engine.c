@@ -124,6 +124,20 @@ static void test_machines_weigh_nothing(void **state) {
   fixture_free(fixture);
 }
 
+/* A user who is never silent for long: what was counted long ago ends at 0, not in the slow numbers below FLT_MIN. */
+static void test_what_was_counted_fades_to_nothing(void **state) {
+  (void)state;
+  struct fixture *fixture = fixture_new();
+  fixture_start(fixture);
+  happen(fixture, EDDY_EMAIL_OPENED, "a", T0);
+  for (int i = 1; i <= 4 * 80; i++) happen(fixture, EDDY_PAGE_VIEWED, "a", T0 + i * 6 * EDDY_HOUR_MS);
+  assert_true(feature_of(fixture, "a", EDDY_TIME_NONE, "opens_1d") > 0);
+  for (int i = 4 * 80 + 1; i <= 4 * 300; i++) happen(fixture, EDDY_PAGE_VIEWED, "a", T0 + i * 6 * EDDY_HOUR_MS);
+  assert_true(feature_of(fixture, "a", EDDY_TIME_NONE, "opens_1d") == 0);
+  assert_true(feature_of(fixture, "a", EDDY_TIME_NONE, "opens_60d") > 0);
+  fixture_free(fixture);
+}
+
 static void test_money(void **state) {
   (void)state;
   struct fixture *fixture = fixture_new();
@@ -464,6 +478,35 @@ static void test_the_users_own_deadline_comes_before_its_event(void **state) {
   fixture_free(fixture);
 }
 
+/* A cart too large for limit tail_bytes loses its oldest lines, but every change restarts the hour and the order ends it. */
+static void test_a_full_tail_still_knows_when(void **state) {
+  (void)state;
+  enum { CHANGES = 60 };
+  struct fixture *fixture = fixture_new();
+  fixture->spec.limits.tail_bytes = 4096;
+  fixture_start(fixture);
+  char name[120], product[16];
+  memset(name, 'n', sizeof name);
+  int64_t time = T0;
+  for (int i = 0; i < CHANGES; i++) {
+    struct eddy_item item = {.product_id = {product, (uint32_t)snprintf(product, sizeof product, "p%d", i)}, .quantity = 1};
+    item.name = item.category = (struct eddy_str){name, sizeof name};
+    struct eddy_event event = event_of(EDDY_PRODUCT_ADDED, "a", time += EDDY_MINUTE_MS);
+    event.items = &item;
+    event.item_count = 1;
+    step(fixture, &event);
+    assert_int_equal(view_of(fixture, "a", time).next_due, time + EDDY_HOUR_MS);
+  }
+  assert_in_range(view_of(fixture, "a", time).cart_lines, 10, CHANGES - 1);
+  assert_true(eddy_engine_counters(fixture->engine)->limit_tail_bytes > 0);
+  assert_true(eddy_engine_counters(fixture->engine)->limit_cart_lines > 0);
+  happen(fixture, EDDY_ORDER_COMPLETED, "a", time + EDDY_MINUTE_MS);
+  assert_int_equal(view_of(fixture, "a", time).next_due, EDDY_TIME_NONE);
+  eddy_engine_tick(fixture->engine, time + EDDY_DAY_MS, EDDY_TIME_NONE, 100, &fixture->effects);
+  assert_int_equal(fixture->effects.count, 0);
+  fixture_free(fixture);
+}
+
 static void test_a_wave_is_taken_in_slices(void **state) {
   (void)state;
   enum { USERS = 40, SLICE = 8 };
@@ -521,6 +564,7 @@ int main(void) {
       cmocka_unit_test(test_duplicates_within_the_window),
       cmocka_unit_test(test_erasure_leaves_nothing),
       cmocka_unit_test(test_machines_weigh_nothing),
+      cmocka_unit_test(test_what_was_counted_fades_to_nothing),
       cmocka_unit_test(test_money),
       cmocka_unit_test(test_ages_and_rates),
       cmocka_unit_test(test_segments_need_evidence_and_keep_a_margin),
@@ -534,6 +578,7 @@ int main(void) {
       cmocka_unit_test(test_a_deadline_fires_when_partition_time_reaches_it),
       cmocka_unit_test(test_a_late_event_may_arm_what_is_due),
       cmocka_unit_test(test_the_users_own_deadline_comes_before_its_event),
+      cmocka_unit_test(test_a_full_tail_still_knows_when),
       cmocka_unit_test(test_a_wave_is_taken_in_slices),
       cmocka_unit_test(test_a_broken_specification_is_refused),
       cmocka_unit_test(test_no_features_at_all),

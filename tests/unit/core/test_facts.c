@@ -13,7 +13,8 @@ static void assert_same_facts(const struct eddy_tail *a, const struct eddy_tail 
   for (uint16_t i = 0; i < a->viewed_count; i++) {
     bool found = false;
     for (uint16_t j = 0; j < b->viewed_count; j++) {
-      found |= a->viewed[i].time == b->viewed[j].time && eddy_tail_compare(a->viewed[i].product_id, b->viewed[j].product_id) == 0;
+      found |=
+          a->viewed[i].time == b->viewed[j].time && eddy_tail_compare(a->viewed[i].product_id, b->viewed[j].product_id) == 0;
     }
     assert_true(found);
   }
@@ -105,10 +106,33 @@ static void test_the_engine_keeps_them(void **state) {
   fixture_free(fixture);
 }
 
+static void test_the_oldest_goes_first(void **state) {
+  (void)state;
+  static struct eddy_tail tail;
+  struct eddy_counters counters = {0};
+  eddy_tail_clear(&tail);
+  tail.viewed_count = 1;
+  tail.viewed[0] = (struct eddy_viewed_item){EDDY_STR("p"), T0};
+  tail.attribute_count = 3;
+  tail.attributes[0] = (struct eddy_attribute){EDDY_STR("a"), EDDY_STR("1"), T0 + 2};
+  tail.attributes[1] = (struct eddy_attribute){EDDY_STR("b"), EDDY_STR("1"), T0};
+  tail.attributes[2] = (struct eddy_attribute){EDDY_STR("c"), EDDY_STR("1"), T0 + 1};
+  assert_true(eddy_facts_shed(&tail, &counters));
+  assert_int_equal(tail.viewed_count, 0);
+  assert_true(eddy_facts_shed(&tail, &counters) && eddy_facts_shed(&tail, &counters));
+  assert_int_equal(tail.attribute_count, 1);
+  assert_int_equal(eddy_tail_compare(tail.attributes[0].key, EDDY_STR("a")), 0);
+  assert_true(eddy_facts_shed(&tail, &counters));
+  assert_false(eddy_facts_shed(&tail, &counters));
+  assert_int_equal(counters.limit_viewed_items, 1);
+  assert_int_equal(counters.limit_attributes, 3);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_order_of_arrival_does_not_matter),
       cmocka_unit_test(test_the_engine_keeps_them),
+      cmocka_unit_test(test_the_oldest_goes_first),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
