@@ -79,12 +79,14 @@ void eddy_facts_fold(const struct eddy_spec *spec, struct eddy_tail *tail, const
 
 bool eddy_facts_shed(struct eddy_tail *tail, struct eddy_counters *counters) {
   if (tail->viewed_count > 0) {
-    tail->viewed[oldest_viewed(tail)] = tail->viewed[--tail->viewed_count];
+    uint16_t oldest = oldest_viewed(tail);
+    tail->viewed[oldest] = tail->viewed[--tail->viewed_count];
     counters->limit_viewed_items++;
     return true;
   }
   if (tail->attribute_count > 0) {
-    tail->attributes[oldest_attribute(tail)] = tail->attributes[--tail->attribute_count];
+    uint16_t oldest = oldest_attribute(tail);
+    tail->attributes[oldest] = tail->attributes[--tail->attribute_count];
     counters->limit_attributes++;
     return true;
   }
