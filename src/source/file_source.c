@@ -106,6 +106,15 @@ static enum outcome settle(struct eddy_file_source *source) {
 
 /* JSON lines ----------------------------------------------------------------------------------------------------------------*/
 
+/* Editors on Windows write one in front of the first line (RFC 8259, section 8.1: it may be ignored). */
+static void drop_byte_order_mark(struct eddy_file_source *source) {
+  static const char mark[3] = "\xEF\xBB\xBF";
+  if (source->line_size < sizeof mark || memcmp(source->line, mark, sizeof mark) != 0) return;
+  if (source->line_size > LINE_MAX_BYTES) return; /* too long with or without it */
+  memmove(source->line, source->line + sizeof mark, source->line_size - sizeof mark);
+  source->line_size -= sizeof mark;
+}
+
 /* Reads up to the next line feed. False at the end. What goes beyond the limit is read and dropped; line_size tells. */
 static bool read_line(struct eddy_file_source *source) {
   int byte;
@@ -115,7 +124,7 @@ static bool read_line(struct eddy_file_source *source) {
     source->line_size++;
   }
   if (byte == EOF && source->line_size == 0) return false;
-  source->number++;
+  if (++source->number == 1) drop_byte_order_mark(source);
   return true;
 }
 

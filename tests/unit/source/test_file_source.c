@@ -95,8 +95,11 @@ static void a_stamp_from_the_future_is_clamped(void **state) {
     struct bad_records bad;
     struct eddy_event events[4];
     struct eddy_container_writer *writer = NULL;
-    static const int64_t received = INT64_C(1511582430000), year_2090 = INT64_C(3786912000000), year_2190 = INT64_C(6942585600000);
-    static const int64_t stamps[][2] = {{received + 5 * EDDY_MINUTE_MS, received}, {year_2190, received}, {year_2090, EDDY_TIME_NONE},
+    static const int64_t received = INT64_C(1511582430000), year_2090 = INT64_C(3786912000000),
+                         year_2190 = INT64_C(6942585600000);
+    static const int64_t stamps[][2] = {{received + 5 * EDDY_MINUTE_MS, received},
+                                        {year_2190, received},
+                                        {year_2090, EDDY_TIME_NONE},
                                         {year_2190, EDDY_TIME_NONE}};
     char why[256];
     struct eddy_buffer line;
@@ -124,6 +127,21 @@ static void a_stamp_from_the_future_is_clamped(void **state) {
     eddy_buffer_fini(&line);
     file_close(&file, source);
   }
+}
+
+static void a_byte_order_mark_is_no_error(void **state) {
+  (void)state;
+  struct file file;
+  struct bad_records bad;
+  struct eddy_event events[8];
+  char why[256];
+  file_open(&file);
+  fprintf(file.file, "\xEF\xBB\xBF%s\n\xEF\xBB\xBF%s\n", good_line, good_line);
+  struct eddy_file_source *source = source_open(&file, &bad);
+  assert_int_equal(eddy_file_source_read(source, events, 8, why, sizeof why), 1);
+  assert_int_equal(bad.count, 1);
+  assert_int_equal(bad.numbers[0], 2);
+  file_close(&file, source);
 }
 
 static void a_long_line_is_read_up_to_its_limit(void **state) {
@@ -327,6 +345,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bad_lines_are_named_and_skipped),
       cmocka_unit_test(a_stamp_from_the_future_is_clamped),
+      cmocka_unit_test(a_byte_order_mark_is_no_error),
       cmocka_unit_test(a_long_line_is_read_up_to_its_limit),
       cmocka_unit_test(both_kinds_of_file_give_the_same_events),
       cmocka_unit_test(a_batch_may_be_cut_by_memory),
