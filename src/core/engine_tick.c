@@ -111,7 +111,8 @@ int eddy_engine_tick(struct eddy_engine *engine, int64_t partition_time, int64_t
                      struct eddy_effects *effects) {
   struct eddy_savepoint savepoint = eddy_savepoint_take(engine, effects);
   if (partition_time != EDDY_TIME_NONE) {
-    eddy_engine_advance(engine, partition_time < EDDY_EVENT_TIME_MAX ? partition_time : EDDY_EVENT_TIME_MAX);
+    int64_t time = partition_time < EDDY_EVENT_TIME_MAX ? partition_time : EDDY_EVENT_TIME_MAX;
+    eddy_engine_advance(engine, time > -EDDY_EVENT_TIME_MAX ? time : -EDDY_EVENT_TIME_MAX);
   }
   if (engine->partition_time == EDDY_TIME_NONE) return 0;
   uint32_t cursor = engine->sweep.cursor;

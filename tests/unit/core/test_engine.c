@@ -29,6 +29,21 @@ static void test_partition_time_never_goes_back(void **state) {
   fixture_free(fixture);
 }
 
+/* A clock may say anything: what is far outside counts as the nearest time that is not. */
+static void test_clocks_out_of_range(void **state) {
+  (void)state;
+  struct fixture *fixture = fixture_new();
+  fixture_start(fixture);
+  eddy_engine_tick(fixture->engine, INT64_MIN + 1, EDDY_TIME_NONE, 10, &fixture->effects);
+  happen(fixture, EDDY_PAGE_VIEWED, "a", T0);
+  while (eddy_engine_tick(fixture->engine, EDDY_TIME_NONE, EDDY_TIME_NONE, 10, &fixture->effects) > 0) {
+  }
+  assert_int_equal(eddy_engine_partition_time(fixture->engine), T0 - fixture->spec.allowed_lateness_ms);
+  eddy_engine_tick(fixture->engine, INT64_MAX, EDDY_TIME_NONE, 10, &fixture->effects);
+  assert_in_range(eddy_engine_partition_time(fixture->engine), T0, INT64_C(1) << 46);
+  fixture_free(fixture);
+}
+
 static void test_events_out_of_range_change_nothing(void **state) {
   (void)state;
   struct fixture *fixture = fixture_new();
@@ -560,6 +575,7 @@ static void test_no_features_at_all(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_partition_time_never_goes_back),
+      cmocka_unit_test(test_clocks_out_of_range),
       cmocka_unit_test(test_events_out_of_range_change_nothing),
       cmocka_unit_test(test_duplicates_within_the_window),
       cmocka_unit_test(test_erasure_leaves_nothing),
