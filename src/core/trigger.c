@@ -128,37 +128,40 @@ static void drop_old_marks(const struct eddy_spec *spec, struct eddy_tail *tail)
   tail->mark_count = kept;
 }
 
-struct guard {
+/* Which marks guard a deadline: it can still be found and would be decided again without the mark. */
+struct guards {
   const struct eddy_spec *spec;
   const struct eddy_tail *tail;
-  const struct eddy_fired_mark *mark;
-  bool guards;
+  bool marks[EDDY_TAIL_MARKS_MAX];
 };
 
-static void check_guard(void *ctx, const struct eddy_deadline *deadline) {
-  struct guard *guard = ctx;
-  struct key key = key_of(guard->spec, guard->tail, deadline);
-  guard->guards = guard->guards || covers(guard->spec, guard->mark, &key, deadline);
+static void note_guards(void *ctx, const struct eddy_deadline *deadline) {
+  struct guards *guards = ctx;
+  struct key key = key_of(guards->spec, guards->tail, deadline);
+  for (uint16_t i = 0; i < guards->tail->mark_count; i++) {
+    guards->marks[i] = guards->marks[i] || covers(guards->spec, &guards->tail->marks[i], &key, deadline);
+  }
 }
 
-/* Whether a deadline that can still be found would be decided again without the mark. */
-static bool guards_deadline(const struct eddy_spec *spec, const struct eddy_tail *tail, const struct eddy_fired_mark *mark) {
-  struct guard guard = {.spec = spec, .tail = tail, .mark = mark};
+/* Position of the oldest mark that guards nothing; the number of marks if there is none. */
+static uint16_t find_idle_mark(const struct eddy_spec *spec, const struct eddy_tail *tail) {
+  struct guards guards = {.spec = spec, .tail = tail};
   for (uint16_t i = 0; i < spec->trigger_count; i++) {
     if (active(&spec->triggers[i])) {
-      kinds[spec->triggers[i].kind]->visit(spec, tail, i, check_guard, &guard);
+      kinds[spec->triggers[i].kind]->visit(spec, tail, i, note_guards, &guards);
     }
   }
-  return guard.guards;
+  uint16_t at = 0;
+  while (at < tail->mark_count && guards.marks[at]) {
+    at++;
+  }
+  return at;
 }
 
 /* Beyond the limit the oldest mark goes that guards nothing; marks that do are at most two for each pair and step. */
 static void limit_marks(const struct eddy_decision *decision, struct eddy_tail *tail) {
   while (tail->mark_count > 0 && (tail->mark_count >= decision->spec->limits.fired_marks || tail->mark_count >= EDDY_TAIL_MARKS_MAX)) {
-    uint16_t victim = 0;
-    while (victim < tail->mark_count && guards_deadline(decision->spec, tail, &tail->marks[victim])) {
-      victim++;
-    }
+    uint16_t victim = find_idle_mark(decision->spec, tail);
     if (victim == tail->mark_count && tail->mark_count < EDDY_TAIL_MARKS_MAX) {
       return;
     }
