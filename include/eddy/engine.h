@@ -43,7 +43,8 @@ int eddy_engine_step(struct eddy_engine *engine, const struct eddy_event *event,
 /* Moves partition time on to `partition_time` if that is later (at the end of the input: the clock chosen by time.at_end)
  * and handles at most `budget` due deadlines and profiles of the idle sweep. Returns 1 if more is due, 0 if all is done,
  * EDDY_E_NOMEM. Pass EDDY_TIME_NONE to go on with what is due without moving time. */
-int eddy_engine_tick(struct eddy_engine *engine, int64_t partition_time, int64_t now, size_t budget, struct eddy_effects *effects);
+int eddy_engine_tick(struct eddy_engine *engine, int64_t partition_time, int64_t now, size_t budget,
+                     struct eddy_effects *effects);
 
 /* The replay half of step: folds and decides nothing, moves no partition time, counts nothing, emits nothing. */
 int eddy_engine_fold(struct eddy_engine *engine, const struct eddy_event *event);

@@ -25,7 +25,8 @@ struct eddy_model_parts {
   const struct eddy_segment_card *cards; /* [k] */
 };
 
-/* A model from its parts (copied). NULL if memory is short or a part is out of range or not finite. Freed by eddy_model_free(). */
+/* A model from its parts (copied). NULL if memory is short or a part is out of range or not finite. Freed by
+ * eddy_model_free(). */
 struct eddy_model *eddy_model_new(const struct eddy_model_parts *parts, const struct eddy_allocator *allocator);
 void eddy_model_free(struct eddy_model *model);
 

@@ -27,7 +27,8 @@ struct eddy_str {
 
 /* Where all memory of an engine comes from. `resize` works like realloc but is told the old size:
  * resize(ctx, NULL, 0, n) allocates, resize(ctx, p, old, 0) frees and returns NULL; NULL for n > 0 means "no memory",
- * the old block is then untouched. Returned memory is aligned to 16 bytes. Called only from the thread that calls the engine. */
+ * the old block is then untouched. Returned memory is aligned to 16 bytes. Called only from the thread that calls
+ * the engine. */
 struct eddy_allocator {
   void *(*resize)(void *ctx, void *old, size_t old_size, size_t new_size);
   void *ctx;

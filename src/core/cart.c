@@ -13,7 +13,8 @@ struct walk {
   int64_t ttl;
 };
 
-/* The walk -------------------------------------------------------------------------------------------------------------------*/
+/* The walk
+ * -------------------------------------------------------------------------------------------------------------------*/
 
 static void remove_line(struct walk *walk, uint16_t at) {
   walk->line_count--;
@@ -80,7 +81,8 @@ static void count_change(struct walk *walk, const struct eddy_cart_change *chang
   bool is_new = at == walk->line_count;
   if (is_new) {
     EDDY_ASSERT(at < EDDY_TAIL_LINES_MAX);
-    walk->lines[at] = (struct eddy_cart_change){.product_id = change->product_id, .time = change->time, .kind = EDDY_CART_ADD, .cart = change->cart};
+    walk->lines[at] = (struct eddy_cart_change){
+        .product_id = change->product_id, .time = change->time, .kind = EDDY_CART_ADD, .cart = change->cart};
     walk->line_count++;
   }
   struct eddy_cart_change *line = &walk->lines[at];
@@ -133,7 +135,8 @@ static void step_late(struct walk *walk, const struct eddy_cart_change *change) 
   }
 }
 
-/* Folding --------------------------------------------------------------------------------------------------------------------*/
+/* Folding
+ * --------------------------------------------------------------------------------------------------------------------*/
 
 struct fold {
   const struct eddy_spec *spec;
@@ -326,7 +329,8 @@ static struct eddy_str present(struct eddy_str str, uint32_t max) {
   return str.data == NULL ? str : eddy_tail_cut(str, max);
 }
 
-static struct eddy_cart_change change_of(const struct eddy_event *event, const struct eddy_item *item, enum eddy_cart_change_kind kind) {
+static struct eddy_cart_change change_of(const struct eddy_event *event, const struct eddy_item *item,
+                                         enum eddy_cart_change_kind kind) {
   bool adds = kind != EDDY_CART_REMOVE;
   struct eddy_cart_change change = {.product_id = eddy_tail_cut(item->product_id, EDDY_TAIL_ID_MAX),
                                     .time = event->event_time,
@@ -348,7 +352,8 @@ static bool counts(const struct eddy_item *item) {
   return item->quantity > 0 && item->product_id.data != NULL && item->product_id.len > 0;
 }
 
-static void fold_single(const struct fold *fold, const struct eddy_event *event, struct eddy_str cart_id, enum eddy_cart_change_kind kind) {
+static void fold_single(const struct fold *fold, const struct eddy_event *event, struct eddy_str cart_id,
+                        enum eddy_cart_change_kind kind) {
   if (event->item_count == 0 || !counts(&event->items[0])) {
     return;
   }
@@ -484,7 +489,8 @@ bool eddy_cart_shed(const struct eddy_spec *spec, struct eddy_tail *tail, struct
   return shed(&fold);
 }
 
-/* Reading --------------------------------------------------------------------------------------------------------------------*/
+/* Reading
+ * --------------------------------------------------------------------------------------------------------------------*/
 
 /* A copy of the tail's carts as they stood at some time. */
 struct view {

@@ -23,8 +23,8 @@
 void eddy_cart_fold(const struct eddy_spec *spec, struct eddy_tail *tail, const struct eddy_event *event, int64_t newest,
                     struct eddy_counters *counters);
 
-/* Drops the least that carts can do without: merges the oldest change, where there is none drops the oldest line. False if there
- * is neither. */
+/* Drops the least that carts can do without: merges the oldest change, where there is none drops the oldest line. False if
+ * there is neither. */
 bool eddy_cart_shed(const struct eddy_spec *spec, struct eddy_tail *tail, struct eddy_counters *counters);
 
 /* Reads a cart as of time T > floor (changes with time < T): lines with positive quantity, newest addition first, ties by

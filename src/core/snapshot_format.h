@@ -5,10 +5,11 @@
  *   counters: number u16, each u64
  *   reservoir: dimensions, count u16, newest_time i64, offered u64, offered_weight f64,
  *              per vector: key f64, weight f32, user u64, f32[dimensions]
- *   slots: used, live u32; per slot: id_length u8 (0: free, nothing follows), id,
- *          evidence f32, recent_next, recent_count, has_segment u8, first_seen, last_time, last_contribution, segment_since
- * i64, segment u32, lanes f32[], ages i64[], recent ids u64[limits.recent_ids], tail_size u32, tail free slots, first to be
- * reused first: u32[used - live] crc32c of all before, u32
+ *   slots: used, live u32; per slot: id_length u8 (0: free, nothing follows), id, evidence f32,
+ *          recent_next, recent_count, has_segment u8, first_seen, last_time, last_contribution, segment_since i64, segment u32,
+ *          lanes f32[], ages i64[], recent ids u64[limits.recent_ids], tail_size u32, tail
+ *   free slots, first to be reused first: u32[used - live]
+ *   crc32c of all before, u32
  *
  * Index, timers and sizes are derived. Equal states give equal bytes (invariant 10).
  */

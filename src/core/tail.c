@@ -26,12 +26,20 @@ enum section {
 };
 enum { FOLDED_SIZE_BYTES = 2 };
 enum cart_flag { CART_BASE_TIME = 1, CART_BASE_RESET = 2, CART_FILLED = 4, CART_FLAGS = 7 };
-enum line_flag { LINE_NAME = 1, LINE_CATEGORY = 2, LINE_PRICE = 4, LINE_CURRENCY = 8, LINE_SAME_CURRENCY = 16, LINE_KIND_SHIFT = 5 };
+enum line_flag {
+  LINE_NAME = 1,
+  LINE_CATEGORY = 2,
+  LINE_PRICE = 4,
+  LINE_CURRENCY = 8,
+  LINE_SAME_CURRENCY = 16,
+  LINE_KIND_SHIFT = 5
+};
 enum time_flag { TIME_ARMS = 1, TIME_ID = 2, TIME_TYPE_SHIFT = 2 };
 enum mark_flag { MARK_FIRED = 4, MARK_SUBJECT = 8, MARK_STEP = 3 };
 enum consent_flag { CONSENT_UNSUBSCRIBED = 1, CONSENT_SUBSCRIBED = 2, CONSENT_FLAGS = 3 };
 
-/* Small things ---------------------------------------------------------------------------------------------------------------*/
+/* Small things
+ * ---------------------------------------------------------------------------------------------------------------*/
 
 /* Only the counts: the arrays are 200 KB. */
 void eddy_tail_clear(struct eddy_tail *tail) {
@@ -95,7 +103,8 @@ struct eddy_str eddy_tail_cut(struct eddy_str str, uint32_t max) {
   return (struct eddy_str){str.data, max};
 }
 
-/* Writing --------------------------------------------------------------------------------------------------------------------*/
+/* Writing
+ * --------------------------------------------------------------------------------------------------------------------*/
 
 struct encoder {
   struct eddy_writer writer;
@@ -113,9 +122,10 @@ static void put_line(struct encoder *encoder, const struct eddy_cart_change *lin
   bool has_currency = line->currency.data != NULL;
   bool same = has_currency && eddy_tail_compare(line->currency, encoder->currency) == 0;
   struct eddy_writer *writer = &encoder->writer;
-  eddy_write_u8(writer, (uint8_t)((line->name.data != NULL ? LINE_NAME : 0) | (line->category.data != NULL ? LINE_CATEGORY : 0) |
-                                  (line->has_price ? LINE_PRICE : 0) | (has_currency && !same ? LINE_CURRENCY : 0) |
-                                  (same ? LINE_SAME_CURRENCY : 0) | line->kind << LINE_KIND_SHIFT));
+  eddy_write_u8(writer,
+                (uint8_t)((line->name.data != NULL ? LINE_NAME : 0) | (line->category.data != NULL ? LINE_CATEGORY : 0) |
+                          (line->has_price ? LINE_PRICE : 0) | (has_currency && !same ? LINE_CURRENCY : 0) |
+                          (same ? LINE_SAME_CURRENCY : 0) | line->kind << LINE_KIND_SHIFT));
   eddy_write_u8(writer, line->cart);
   put_time(encoder, line->time);
   if (line->kind == EDDY_CART_RESET) {
@@ -150,9 +160,9 @@ static void put_carts(struct encoder *encoder, const struct eddy_tail *tail) {
   for (uint16_t i = 0; i < tail->cart_count; i++) {
     const struct eddy_cart *cart = &tail->carts[i];
     eddy_write_string(&encoder->writer, cart->cart_id);
-    eddy_write_u8(&encoder->writer, (uint8_t)((cart->base_time != EDDY_TIME_NONE ? CART_BASE_TIME : 0) |
-                                              (cart->base_reset != EDDY_TIME_NONE ? CART_BASE_RESET : 0) |
-                                              (cart->filled ? CART_FILLED : 0)));
+    eddy_write_u8(&encoder->writer,
+                  (uint8_t)((cart->base_time != EDDY_TIME_NONE ? CART_BASE_TIME : 0) |
+                            (cart->base_reset != EDDY_TIME_NONE ? CART_BASE_RESET : 0) | (cart->filled ? CART_FILLED : 0)));
     if (cart->base_time != EDDY_TIME_NONE) {
       put_time(encoder, cart->base_time);
     }
@@ -309,7 +319,8 @@ size_t eddy_tail_folded_size(const void *bytes, size_t size) {
   return size >= FOLDED_SIZE_BYTES ? (size_t)at[0] | (size_t)at[1] << 8 : size == 0 ? 0 : SIZE_MAX;
 }
 
-/* Reading: every count, length, index and order is checked, because what relies on them does not look again. ------------------*/
+/* Reading: every count, length, index and order is checked, because what relies on them does not look again.
+ * ------------------*/
 
 struct decoder {
   struct eddy_reader reader;
@@ -419,7 +430,8 @@ static void take_armed_time(struct decoder *decoder, struct eddy_armed_time *tim
 }
 
 static int compare_pairs(const struct eddy_armed *a, const struct eddy_armed *b) {
-  return a->trigger != b->trigger ? (a->trigger > b->trigger) - (a->trigger < b->trigger) : eddy_tail_compare(a->subject, b->subject);
+  return a->trigger != b->trigger ? (a->trigger > b->trigger) - (a->trigger < b->trigger)
+                                  : eddy_tail_compare(a->subject, b->subject);
 }
 
 static void take_armed(struct decoder *decoder, struct eddy_tail *tail) {

@@ -17,7 +17,8 @@ static const struct eddy_kind *const kinds[] = {
 /* A fire this long after due + lateness says that the engine was behind. */
 #define LATE_AFTER_MS EDDY_MINUTE_MS
 
-/* Folding --------------------------------------------------------------------------------------------------------------------*/
+/* Folding
+ * --------------------------------------------------------------------------------------------------------------------*/
 
 static bool active(const struct eddy_trigger_spec *trigger) {
   return trigger->mode != EDDY_MODE_OFF;
@@ -46,7 +47,8 @@ void eddy_triggers_fold(const struct eddy_spec *spec, struct eddy_tail *tail, co
   eddy_consent_tidy(tail);
 }
 
-/* Marks ----------------------------------------------------------------------------------------------------------------------*/
+/* Marks
+ * ----------------------------------------------------------------------------------------------------------------------*/
 
 /* What a mark is about. */
 struct key {
@@ -160,7 +162,8 @@ static uint16_t find_idle_mark(const struct eddy_spec *spec, const struct eddy_t
 
 /* Beyond the limit the oldest mark goes that guards nothing; marks that do are at most two for each pair and step. */
 static void limit_marks(const struct eddy_decision *decision, struct eddy_tail *tail) {
-  while (tail->mark_count > 0 && (tail->mark_count >= decision->spec->limits.fired_marks || tail->mark_count >= EDDY_TAIL_MARKS_MAX)) {
+  while (tail->mark_count > 0 &&
+         (tail->mark_count >= decision->spec->limits.fired_marks || tail->mark_count >= EDDY_TAIL_MARKS_MAX)) {
     uint16_t victim = find_idle_mark(decision->spec, tail);
     if (victim == tail->mark_count && tail->mark_count < EDDY_TAIL_MARKS_MAX) {
       return;
@@ -171,7 +174,8 @@ static void limit_marks(const struct eddy_decision *decision, struct eddy_tail *
 }
 
 /* A fire replaces what was marked; a suppression leaves the last fire, which the cooldown and the subject's id rest on. */
-static void leave_mark(const struct eddy_decision *decision, struct eddy_tail *tail, const struct eddy_deadline *deadline, bool fired) {
+static void leave_mark(const struct eddy_decision *decision, struct eddy_tail *tail, const struct eddy_deadline *deadline,
+                       bool fired) {
   struct key key = key_of(decision->spec, tail, deadline);
   for (uint16_t i = tail->mark_count; i-- > 0;) {
     if (same_key(&tail->marks[i], &key) && (fired || !tail->marks[i].fired)) {
@@ -186,10 +190,12 @@ static void leave_mark(const struct eddy_decision *decision, struct eddy_tail *t
                                                              .fired = fired};
 }
 
-/* Finding what is due --------------------------------------------------------------------------------------------------------*/
+/* Finding what is due
+ * --------------------------------------------------------------------------------------------------------*/
 
 /* All carts for subject user. */
-static struct eddy_str cart_of(const struct eddy_spec *spec, const struct eddy_tail *tail, const struct eddy_deadline *deadline) {
+static struct eddy_str cart_of(const struct eddy_spec *spec, const struct eddy_tail *tail,
+                               const struct eddy_deadline *deadline) {
   bool user = spec->triggers[deadline->trigger].subject == EDDY_SUBJECT_USER;
   return user ? (struct eddy_str){0} : tail->armed[deadline->pair].subject;
 }
@@ -222,8 +228,8 @@ struct search {
 static void consider(void *ctx, const struct eddy_deadline *deadline) {
   struct search *search = ctx;
   if ((search->after != NULL && compare_deadlines(deadline, search->after) <= 0) ||
-      (search->found && compare_deadlines(deadline, &search->first) >= 0) ||
-      decided(search->spec, search->tail, deadline) || closed_by_cart(search->spec, search->tail, deadline)) {
+      (search->found && compare_deadlines(deadline, &search->first) >= 0) || decided(search->spec, search->tail, deadline) ||
+      closed_by_cart(search->spec, search->tail, deadline)) {
     return;
   }
   search->found = true;
@@ -247,9 +253,11 @@ int64_t eddy_triggers_next_due(const struct eddy_spec *spec, const struct eddy_t
   return find_next(spec, tail, NULL, &next) ? next.due : INT64_MAX;
 }
 
-/* Deciding -------------------------------------------------------------------------------------------------------------------*/
+/* Deciding
+ * -------------------------------------------------------------------------------------------------------------------*/
 
-static bool cooling_down(const struct eddy_decision *decision, const struct eddy_tail *tail, const struct eddy_deadline *deadline) {
+static bool cooling_down(const struct eddy_decision *decision, const struct eddy_tail *tail,
+                         const struct eddy_deadline *deadline) {
   const struct eddy_trigger_spec *trigger = &decision->spec->triggers[deadline->trigger];
   if (trigger->cooldown_ms <= 0) {
     return false;
@@ -316,7 +324,8 @@ static void copy_cart(const struct eddy_decision *decision, const struct eddy_ta
   fired->currency = eddy_effects_copy_str(effects, currency);
 }
 
-static void fill_times(const struct eddy_decision *decision, const struct eddy_deadline *deadline, struct eddy_trigger_fired *fired) {
+static void fill_times(const struct eddy_decision *decision, const struct eddy_deadline *deadline,
+                       struct eddy_trigger_fired *fired) {
   const struct eddy_trigger_spec *trigger = &decision->spec->triggers[deadline->trigger];
   fired->armed_at = deadline->armed_at;
   fired->due_at = deadline->due;
@@ -327,8 +336,8 @@ static void fill_times(const struct eddy_decision *decision, const struct eddy_d
   fired->late = decision->partition_time > in_time;
 }
 
-static void append_effect(const struct eddy_decision *decision, const struct eddy_tail *tail, const struct eddy_deadline *deadline,
-                          enum eddy_suppression suppression) {
+static void append_effect(const struct eddy_decision *decision, const struct eddy_tail *tail,
+                          const struct eddy_deadline *deadline, enum eddy_suppression suppression) {
   struct eddy_effects *effects = decision->effects;
   struct eddy_effect *effect = eddy_effects_push(effects);
   effect->kind = suppression == EDDY_SUPPRESS_NONE ? EDDY_TRIGGER_FIRED : EDDY_TRIGGER_SUPPRESSED;
@@ -365,7 +374,8 @@ static void decide_one(const struct eddy_decision *decision, struct eddy_tail *t
   }
 }
 
-/* Reserving ------------------------------------------------------------------------------------------------------------------*/
+/* Reserving
+ * ------------------------------------------------------------------------------------------------------------------*/
 
 static size_t room(struct eddy_str str) {
   return ((size_t)str.len + 7) & ~(size_t)7;
@@ -376,7 +386,8 @@ static size_t payload_room(const struct eddy_tail *tail) {
   size_t bytes = 0;
   for (uint16_t i = 0; i < tail->line_count + tail->change_count; i++) {
     const struct eddy_cart_change *line = i < tail->line_count ? &tail->lines[i] : &tail->changes[i - tail->line_count];
-    bytes += sizeof(struct eddy_cart_line) + room(line->product_id) + room(line->name) + room(line->category) + room(line->currency);
+    bytes +=
+        sizeof(struct eddy_cart_line) + room(line->product_id) + room(line->name) + room(line->category) + room(line->currency);
   }
   return bytes;
 }

@@ -5,8 +5,8 @@
  *
  * What closes a deadline silently besides its own exits:
  * - an unsubscribe, complaint or hard bounce of the user between the arming event and the deadline;
- * - a cart that was emptied: a trigger whose payload or subject is the cart looks at it (subject user: at all carts together) as
- *   of the deadline, and an empty one that ever held something (eddy_cart_emptied) cancels. A cart that never held anything,
+ * - a cart that was emptied: a trigger whose payload or subject is the cart looks at it (subject user: at all carts together)
+ *   as of the deadline, and an empty one that ever held something (eddy_cart_emptied) cancels. A cart that never held anything,
  *   because the additions carry no items, does not. A trigger with subject user and payload none never looks at a cart;
  * - a mark: the deadline was decided before, or the same step of a subject with an id has fired and the arming event is not
  *   later than cart_ttl after that.
@@ -23,7 +23,7 @@ struct eddy_decision {
   const struct eddy_spec *spec;
   struct eddy_str user_id;
   int64_t partition_time; /* deadlines <= it are due */
-  int64_t now;            /* time of publication, see eddy_engine_step_batch; EDDY_TIME_NONE = partition time, nothing is too late */
+  int64_t now;            /* of publication; EDDY_TIME_NONE = partition time, nothing is too late */
   uint64_t *next_effect;  /* numbers are taken from here */
   struct eddy_effects *effects;
   struct eddy_counters *counters; /* triggers_fired, triggers_suppressed, limit_fired_marks */

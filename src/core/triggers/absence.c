@@ -8,8 +8,8 @@
  * 2. below it only an A with an open deadline above it. Nothing that ends one of its other deadlines is missed: it lies at or
  *    above that open deadline, hence above the floor;
  * 3. an A without an open deadline only ends others, like a B, and loses its event ids;
- * 4. a time x between p and n with n - p < the shortest wait is never needed: n ends every deadline that x sets, and p or n every
- *    one that x ends. So a busy subject keeps a few times per shortest wait, not one per event.
+ * 4. a time x between p and n with n - p < the shortest wait is never needed: n ends every deadline that x sets, and p or n
+ * every one that x ends. So a busy subject keeps a few times per shortest wait, not one per event.
  *
  * Subjects: the user, or a cart (an event without cart id means the default cart, whose subject is empty). An exit that is no
  * cart event and names no cart, such as an order, ends the deadlines of all carts: it is kept once per trigger under the absent
@@ -20,7 +20,8 @@
 #include "core/consent.h"
 #include "core/triggers/kind.h"
 
-/* Reading the times ----------------------------------------------------------------------------------------------------------*/
+/* Reading the times
+ * ----------------------------------------------------------------------------------------------------------*/
 
 static bool all_carts(const struct eddy_armed *pair) {
   return pair->subject.data == NULL;
@@ -56,7 +57,8 @@ static int64_t next_end(const struct eddy_tail *tail, const struct eddy_armed *p
   return end < next ? end : next;
 }
 
-static bool step_open(const struct eddy_tail *tail, const struct eddy_trigger_spec *spec, uint8_t step, int64_t time, int64_t next) {
+static bool step_open(const struct eddy_tail *tail, const struct eddy_trigger_spec *spec, uint8_t step, int64_t time,
+                      int64_t next) {
   int64_t due = eddy_time_add(time, spec->wait_ms[step]);
   return due > tail->floor && due <= next;
 }
@@ -87,15 +89,19 @@ static uint16_t arming(const struct eddy_armed_time *group, uint16_t size) {
   return count;
 }
 
-static void visit_pair(const struct eddy_spec *spec, const struct eddy_tail *tail, uint16_t at, eddy_deadline_fn fn, void *ctx) {
+static void visit_pair(const struct eddy_spec *spec, const struct eddy_tail *tail, uint16_t at, eddy_deadline_fn fn,
+                       void *ctx) {
   const struct eddy_armed *pair = &tail->armed[at];
   const struct eddy_trigger_spec *trigger = &spec->triggers[pair->trigger];
   uint16_t end = (uint16_t)(pair->first_time + pair->time_count);
   for (uint16_t i = pair->first_time, size; i < end; i = (uint16_t)(i + size)) {
     size = group_size(tail->times, i, end);
     int64_t armed_at = tail->times[i].time;
-    struct eddy_deadline deadline = {
-        .armed_at = armed_at, .trigger = pair->trigger, .pair = at, .first_cause = i, .cause_count = arming(&tail->times[i], size)};
+    struct eddy_deadline deadline = {.armed_at = armed_at,
+                                     .trigger = pair->trigger,
+                                     .pair = at,
+                                     .first_cause = i,
+                                     .cause_count = arming(&tail->times[i], size)};
     if (deadline.cause_count == 0) {
       continue;
     }
@@ -110,7 +116,8 @@ static void visit_pair(const struct eddy_spec *spec, const struct eddy_tail *tai
   }
 }
 
-static void visit(const struct eddy_spec *spec, const struct eddy_tail *tail, uint16_t trigger, eddy_deadline_fn fn, void *ctx) {
+static void visit(const struct eddy_spec *spec, const struct eddy_tail *tail, uint16_t trigger, eddy_deadline_fn fn,
+                  void *ctx) {
   for (uint16_t i = first_pair(tail, trigger); i < tail->armed_count && tail->armed[i].trigger == trigger; i++) {
     if (!all_carts(&tail->armed[i])) {
       visit_pair(spec, tail, i, fn, ctx);
@@ -118,7 +125,8 @@ static void visit(const struct eddy_spec *spec, const struct eddy_tail *tail, ui
   }
 }
 
-/* Taking an event in ---------------------------------------------------------------------------------------------------------*/
+/* Taking an event in
+ * ---------------------------------------------------------------------------------------------------------*/
 
 static void remove_time(struct eddy_tail *tail, uint16_t pair, uint16_t at) {
   tail->time_count--;
@@ -185,16 +193,19 @@ static bool make_room_for_pair(struct eddy_tail *tail, int64_t time, struct eddy
 
 static uint16_t place_of(const struct eddy_tail *tail, uint16_t trigger, struct eddy_str subject) {
   uint16_t at = first_pair(tail, trigger);
-  while (at < tail->armed_count && tail->armed[at].trigger == trigger && eddy_tail_compare(tail->armed[at].subject, subject) < 0) {
+  while (at < tail->armed_count && tail->armed[at].trigger == trigger &&
+         eddy_tail_compare(tail->armed[at].subject, subject) < 0) {
     at++;
   }
   return at;
 }
 
 /* Position of the pair, made (without times) if need be; -1 if there is no room. */
-static int find_pair(struct eddy_tail *tail, uint16_t trigger, struct eddy_str subject, int64_t time, struct eddy_counters *counters) {
+static int find_pair(struct eddy_tail *tail, uint16_t trigger, struct eddy_str subject, int64_t time,
+                     struct eddy_counters *counters) {
   uint16_t at = place_of(tail, trigger, subject);
-  if (at < tail->armed_count && tail->armed[at].trigger == trigger && eddy_tail_compare(tail->armed[at].subject, subject) == 0) {
+  if (at < tail->armed_count && tail->armed[at].trigger == trigger &&
+      eddy_tail_compare(tail->armed[at].subject, subject) == 0) {
     return at;
   }
   if (!make_room_for_pair(tail, time, counters)) {
@@ -209,7 +220,8 @@ static int find_pair(struct eddy_tail *tail, uint16_t trigger, struct eddy_str s
 }
 
 /* Drops the oldest time that sets no deadline, else the oldest, when the pair is full. */
-static void make_room_for_time(const struct eddy_spec *spec, struct eddy_tail *tail, uint16_t at, struct eddy_counters *counters) {
+static void make_room_for_time(const struct eddy_spec *spec, struct eddy_tail *tail, uint16_t at,
+                               struct eddy_counters *counters) {
   const struct eddy_armed *pair = &tail->armed[at];
   uint16_t limit = spec->limits.armed_times < EDDY_TAIL_TIMES_MAX ? spec->limits.armed_times : EDDY_TAIL_TIMES_MAX;
   while (pair->time_count > 0 && pair->time_count >= limit) {
@@ -277,7 +289,8 @@ static void take(const struct eddy_spec *spec, struct eddy_tail *tail, uint16_t 
   add_time(spec, tail, (uint16_t)pair, &time, counters);
 }
 
-/* Keeping only what counts ---------------------------------------------------------------------------------------------------*/
+/* Keeping only what counts
+ * ---------------------------------------------------------------------------------------------------*/
 
 /* As without an open deadline become mere ends (rule 3). Before anything is dropped, for they end each other. */
 static void disarm(const struct eddy_spec *spec, struct eddy_tail *tail, const struct eddy_armed *pair) {
@@ -295,7 +308,8 @@ static void disarm(const struct eddy_spec *spec, struct eddy_tail *tail, const s
 }
 
 /* Moves what is kept of a pair's times to `out` (at or before them); returns how many. */
-static uint16_t compact(struct eddy_tail *tail, const struct eddy_armed *pair, int64_t shortest_wait, struct eddy_armed_time *out) {
+static uint16_t compact(struct eddy_tail *tail, const struct eddy_armed *pair, int64_t shortest_wait,
+                        struct eddy_armed_time *out) {
   const struct eddy_armed_time *times = &tail->times[pair->first_time];
   uint16_t kept = 0;
   for (uint16_t i = 0, size; i < pair->time_count; i = (uint16_t)(i + size)) {

@@ -16,7 +16,8 @@ static const char *const products[] = {"p", "q", "r"};
 
 static struct kit kit;
 
-/* Random worlds --------------------------------------------------------------------------------------------------------------*/
+/* Random worlds
+ * --------------------------------------------------------------------------------------------------------------*/
 
 struct world {
   struct eddy_event events[EVENTS_MAX];
@@ -64,11 +65,10 @@ static void random_spec(struct eddy_rng *rng) {
 }
 
 static enum eddy_event_type random_type(struct eddy_rng *rng) {
-  static const enum eddy_event_type types[] = {EDDY_PRODUCT_ADDED,      EDDY_PRODUCT_ADDED,     EDDY_PRODUCT_ADDED,
-                                               EDDY_PRODUCT_ADDED,      EDDY_PRODUCT_REMOVED,   EDDY_PRODUCT_REMOVED,
-                                               EDDY_CART_UPDATED,       EDDY_CHECKOUT_STARTED,  EDDY_ORDER_COMPLETED,
-                                               EDDY_EMAIL_UNSUBSCRIBED, EDDY_EMAIL_SUBSCRIBED,  EDDY_EMAIL_BOUNCED,
-                                               EDDY_PAGE_VIEWED};
+  static const enum eddy_event_type types[] = {
+      EDDY_PRODUCT_ADDED,    EDDY_PRODUCT_ADDED, EDDY_PRODUCT_ADDED,    EDDY_PRODUCT_ADDED,   EDDY_PRODUCT_REMOVED,
+      EDDY_PRODUCT_REMOVED,  EDDY_CART_UPDATED,  EDDY_CHECKOUT_STARTED, EDDY_ORDER_COMPLETED, EDDY_EMAIL_UNSUBSCRIBED,
+      EDDY_EMAIL_SUBSCRIBED, EDDY_EMAIL_BOUNCED, EDDY_PAGE_VIEWED};
   enum eddy_event_type type = types[eddy_rng_below(rng, sizeof types / sizeof types[0])];
   bool rare = type == EDDY_EMAIL_UNSUBSCRIBED || type == EDDY_EMAIL_BOUNCED;
   return rare && chance(rng, 60) ? EDDY_PRODUCT_ADDED : type;
@@ -106,7 +106,8 @@ static void random_events(struct eddy_rng *rng, struct world *world) {
   }
 }
 
-/* Outcomes as text -----------------------------------------------------------------------------------------------------------*/
+/* Outcomes as text
+ * -----------------------------------------------------------------------------------------------------------*/
 
 struct text {
   char bytes[TEXT];
@@ -134,12 +135,14 @@ static void say_effect(struct text *text, const struct eddy_effect *effect) {
       fired->trigger, fired->step, (int)fired->subject.len, fired->subject.data, eddy_suppression_name(fired->suppression),
       (long long)fired->armed_at, (int)fired->armed_by, (long long)fired->cart_value, (int)fired->currency.len,
       fired->currency.data ? fired->currency.data : "");
-  for (int i = 0; i < fired->cause_count; i++) say(text, " %.*s", (int)fired->cause_event_ids[i].len, fired->cause_event_ids[i].data);
+  for (int i = 0; i < fired->cause_count; i++)
+    say(text, " %.*s", (int)fired->cause_event_ids[i].len, fired->cause_event_ids[i].data);
   say(text, "\n");
   for (int i = 0; i < fired->line_count; i++) say_line(text, &fired->lines[i]);
 }
 
-/* The oracle: carts ----------------------------------------------------------------------------------------------------------*/
+/* The oracle: carts
+ * ----------------------------------------------------------------------------------------------------------*/
 
 static const char *cart_named(const struct eddy_event *event) {
   return event->cart_id.len > 0 ? event->cart_id.data : "";
@@ -156,7 +159,8 @@ static bool resets(const struct eddy_event *event) {
 static bool touches(const struct eddy_event *event, const char *cart) {
   if (is_order_of_all(event)) return true;
   bool single = event->type == EDDY_PRODUCT_ADDED || event->type == EDDY_PRODUCT_REMOVED;
-  return (resets(event) || (single && event->item_count > 0 && event->items[0].quantity > 0)) && strcmp(cart_named(event), cart) == 0;
+  return (resets(event) || (single && event->item_count > 0 && event->items[0].quantity > 0)) &&
+         strcmp(cart_named(event), cart) == 0;
 }
 
 /* Start of the life that the cart is in just before `time`; INT64_MAX if it is dead. */
@@ -198,7 +202,8 @@ static int compare_entries(const void *left, const void *right) {
   return order != 0 ? order : eddy_tail_compare(a->category, b->category);
 }
 
-static void add_entry(struct entry *entries, int *count, const struct eddy_event *event, const struct eddy_item *item, int rank) {
+static void add_entry(struct entry *entries, int *count, const struct eddy_event *event, const struct eddy_item *item,
+                      int rank) {
   bool adds = rank < 2;
   entries[(*count)++] = (struct entry){.time = event->event_time,
                                        .price = adds && item->has_price ? item->price : 0,
@@ -211,7 +216,8 @@ static void add_entry(struct entry *entries, int *count, const struct eddy_event
 }
 
 /* What happened to one product from the last reset on. Equal products in a snapshot: the first one's words, all quantities. */
-static int entries_of(const struct world *world, const char *cart, const char *product, int64_t from, int64_t time, struct entry *entries) {
+static int entries_of(const struct world *world, const char *cart, const char *product, int64_t from, int64_t time,
+                      struct entry *entries) {
   int count = 0;
   for (int i = 0; i < world->count; i++) {
     const struct eddy_event *event = &world->events[i];
@@ -241,14 +247,17 @@ struct shown {
   int cart;
 };
 
-static bool read_product(const struct world *world, int cart, const char *product, int64_t from, int64_t time, struct shown *shown) {
+static bool read_product(const struct world *world, int cart, const char *product, int64_t from, int64_t time,
+                         struct shown *shown) {
   struct entry entries[EVENTS_MAX];
   int count = entries_of(world, carts[cart], product, from, time, entries);
   *shown = (struct shown){.line.product_id = kit_str(product), .cart = cart};
   for (int i = 0; i < count; i++) {
     const struct entry *entry = &entries[i];
     struct eddy_cart_line *line = &shown->line;
-    line->quantity = entry->rank > 0 ? line->quantity + entry->quantity : entry->quantity > line->quantity ? entry->quantity : line->quantity;
+    line->quantity = entry->rank > 0                    ? line->quantity + entry->quantity
+                     : entry->quantity > line->quantity ? entry->quantity
+                                                        : line->quantity;
     if (entry->rank < 2) {
       line->added_at = entry->time;
       if (entry->name.data != NULL) line->name = entry->name;
@@ -299,7 +308,8 @@ static int read_carts(const struct world *world, int cart, int64_t time, struct 
   return count;
 }
 
-/* The oracle: deadlines ------------------------------------------------------------------------------------------------------*/
+/* The oracle: deadlines
+ * ------------------------------------------------------------------------------------------------------*/
 
 enum role { NOTHING, ARMS, ENDS };
 
@@ -390,7 +400,8 @@ static bool fired_before(const struct history *history, const struct deadline *d
   return false;
 }
 
-static enum eddy_suppression suppression_of(const struct world *world, const struct history *history, const struct deadline *deadline) {
+static enum eddy_suppression suppression_of(const struct world *world, const struct history *history,
+                                            const struct deadline *deadline) {
   const struct eddy_trigger_spec *trigger = &kit.spec.triggers[deadline->trigger];
   if (deadline->due < kit.spec.publish_after_ms) return EDDY_SUPPRESS_BACKFILL;
   if (without_consent(world, deadline->due)) return EDDY_SUPPRESS_UNSUBSCRIBED;
@@ -449,7 +460,8 @@ static void expect_one(const struct world *world, struct history *history, const
     if (!shown[i].line.has_price) continue;
     if (!priced) fired->currency = shown[i].currency;
     priced = true;
-    if (eddy_tail_compare(shown[i].currency, fired->currency) == 0) fired->cart_value += shown[i].line.price * shown[i].line.quantity;
+    if (eddy_tail_compare(shown[i].currency, fired->currency) == 0)
+      fired->cart_value += shown[i].line.price * shown[i].line.quantity;
   }
   fired->lines = lines;
   fill_causes(world, deadline, fired);
@@ -469,7 +481,8 @@ static void expect(const struct world *world, struct text *text) {
   for (int i = 0; i < count; i++) expect_one(world, &history, &deadlines[i], text);
 }
 
-/* The run --------------------------------------------------------------------------------------------------------------------*/
+/* The run
+ * --------------------------------------------------------------------------------------------------------------------*/
 
 struct arrival {
   int64_t at;
@@ -560,8 +573,9 @@ static void test_every_order_gives_what_the_definition_says(void **state) {
       run(&rng, &world, &got);
       if (strcmp(expected.bytes, got.bytes) != 0) {
         size_t same = first_difference(expected.bytes, got.bytes);
-        fail_msg("EDDY_SEED=%llu order %d lateness %lld ttl %lld: expected\n%.400s\ngot\n%.400s", (unsigned long long)seed, order,
-                 (long long)kit.spec.allowed_lateness_ms, (long long)kit.spec.cart_ttl_ms, expected.bytes + same, got.bytes + same);
+        fail_msg("EDDY_SEED=%llu order %d lateness %lld ttl %lld: expected\n%.400s\ngot\n%.400s", (unsigned long long)seed,
+                 order, (long long)kit.spec.allowed_lateness_ms, (long long)kit.spec.cart_ttl_ms, expected.bytes + same,
+                 got.bytes + same);
       }
     }
   }

@@ -1,5 +1,5 @@
-/* Real carts: the Taobao set against an independently computed list of carts that stayed quiet for an hour. One tail per user, one
- * partition time for all, as in an engine of one partition. */
+/* Real carts: the Taobao set against an independently computed list of carts that stayed quiet for an hour. One tail per user,
+ * one partition time for all, as in an engine of one partition. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,8 @@ static int type_of(const char *behaviour) {
   static const struct {
     const char *name;
     enum eddy_event_type type;
-  } types[] = {{"pv", EDDY_PRODUCT_VIEWED}, {"fav", EDDY_WISHLIST_ADDED}, {"cart", EDDY_PRODUCT_ADDED}, {"buy", EDDY_ORDER_COMPLETED}};
+  } types[] = {
+      {"pv", EDDY_PRODUCT_VIEWED}, {"fav", EDDY_WISHLIST_ADDED}, {"cart", EDDY_PRODUCT_ADDED}, {"buy", EDDY_ORDER_COMPLETED}};
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
     if (strcmp(types[i].name, behaviour) == 0) return (int)types[i].type;
   }
@@ -60,7 +61,8 @@ static bool read_rows(void) {
     long long user, second;
     char behaviour[8];
     if (sscanf(line, "%lld,%*[^,],%*[^,],%7[^,],%lld", &user, behaviour, &second) != 3 || type_of(behaviour) < 0) continue;
-    rows[row_count] = (struct row){.user = user, .second = second, .type = (enum eddy_event_type)type_of(behaviour), .place = row_count};
+    rows[row_count] =
+        (struct row){.user = user, .second = second, .type = (enum eddy_event_type)type_of(behaviour), .place = row_count};
     row_count++;
   }
   if (file != NULL) fclose(file);
@@ -133,8 +135,8 @@ static void check(int64_t lateness_ms, uint64_t shuffle, uint64_t seed) {
   qsort(rows, (size_t)row_count, sizeof rows[0], compare_rows);
   run(lateness_ms);
   qsort(got, (size_t)got_count, sizeof got[0], compare_fires);
-  print_message("lateness %lld ms, shuffled within %llu s, seed %llu: %d fires\n", (long long)lateness_ms, (unsigned long long)shuffle,
-                (unsigned long long)seed, got_count);
+  print_message("lateness %lld ms, shuffled within %llu s, seed %llu: %d fires\n", (long long)lateness_ms,
+                (unsigned long long)shuffle, (unsigned long long)seed, got_count);
   assert_int_equal(got_count, expected_count);
   assert_memory_equal(got, expected, sizeof expected[0] * (size_t)expected_count);
 }
@@ -166,7 +168,8 @@ int main(void) {
   EDDY_ASSERT(users != NULL);
   if (!read_rows()) row_count = 0;
   qsort(expected, (size_t)expected_count, sizeof expected[0], compare_fires);
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_sorted_input), cmocka_unit_test(test_input_shuffled_within_ten_minutes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_sorted_input),
+                                     cmocka_unit_test(test_input_shuffled_within_ten_minutes)};
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   eddy_effects_fini(&kit.effects);
   free(users);

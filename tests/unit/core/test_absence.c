@@ -64,7 +64,8 @@ static const char *decided(int64_t time) {
     const struct eddy_trigger_fired *fired = &kit.effects.items[i].as.trigger;
     size += (size_t)snprintf(text + size, sizeof text - size, "%s%lld", i > 0 ? " " : "", (long long)fired->due_at);
     if (fired->step > 0) size += (size_t)snprintf(text + size, sizeof text - size, "/%d", fired->step);
-    if (fired->subject.len > 0) size += (size_t)snprintf(text + size, sizeof text - size, ":%.*s", (int)fired->subject.len, fired->subject.data);
+    if (fired->subject.len > 0)
+      size += (size_t)snprintf(text + size, sizeof text - size, ":%.*s", (int)fired->subject.len, fired->subject.data);
     bool suppressed = kit.effects.items[i].kind == EDDY_TRIGGER_SUPPRESSED;
     assert_true(suppressed == (fired->suppression != EDDY_SUPPRESS_NONE));
     if (suppressed) size += (size_t)snprintf(text + size, sizeof text - size, "!%s", eddy_suppression_name(fired->suppression));
@@ -87,7 +88,8 @@ static uint16_t kept_times(void) {
   return kit.tail.time_count;
 }
 
-/* The definition -------------------------------------------------------------------------------------------------------------*/
+/* The definition
+ * -------------------------------------------------------------------------------------------------------------*/
 
 static void test_fires_when_partition_time_reaches_the_deadline(void **state) {
   (void)state;
@@ -196,7 +198,8 @@ static void test_a_trigger_that_is_off_arms_nothing(void **state) {
   assert_string_equal(decided(9000), "");
 }
 
-/* Subjects -------------------------------------------------------------------------------------------------------------------*/
+/* Subjects
+ * -------------------------------------------------------------------------------------------------------------------*/
 
 static void test_carts_are_apart(void **state) {
   (void)state;
@@ -236,7 +239,8 @@ static void test_an_order_with_cart_ends_that_one_only(void **state) {
   assert_string_equal(decided(9000), "6000:b");
 }
 
-/* Carts ----------------------------------------------------------------------------------------------------------------------*/
+/* Carts
+ * ----------------------------------------------------------------------------------------------------------------------*/
 
 static void test_an_emptied_cart_closes_silently(void **state) {
   (void)state;
@@ -301,7 +305,8 @@ static void test_payload_for_a_user_is_all_carts(void **state) {
   assert_int_equal(effect(0)->line_count, 2);
 }
 
-/* Consent --------------------------------------------------------------------------------------------------------------------*/
+/* Consent
+ * --------------------------------------------------------------------------------------------------------------------*/
 
 static void test_unsubscribing_cancels_and_suppresses_later_ones(void **state) {
   (void)state;
@@ -343,7 +348,8 @@ static void test_only_hard_bounces_count(void **state) {
   assert_string_equal(decided(20000), "6000");
 }
 
-/* Once -----------------------------------------------------------------------------------------------------------------------*/
+/* Once
+ * -----------------------------------------------------------------------------------------------------------------------*/
 
 static void test_a_cart_with_an_id_fires_a_step_once(void **state) {
   (void)state;
@@ -425,7 +431,8 @@ static void test_old_marks_go_with_the_next_decision(void **state) {
   assert_int_equal(kit.tail.mark_count, 1);
 }
 
-/* Suppression ----------------------------------------------------------------------------------------------------------------*/
+/* Suppression
+ * ----------------------------------------------------------------------------------------------------------------*/
 
 static void test_cooldown(void **state) {
   (void)state;
@@ -490,7 +497,8 @@ static void test_too_late_needs_a_clock(void **state) {
   assert_int_equal(effect(1)->published_at, 20000);
 }
 
-/* The effect -----------------------------------------------------------------------------------------------------------------*/
+/* The effect
+ * -----------------------------------------------------------------------------------------------------------------*/
 
 static void test_an_effect_says_everything(void **state) {
   (void)state;
@@ -584,7 +592,8 @@ static void test_without_memory_nothing_changes(void **state) {
   setup(NULL);
 }
 
-/* Bounds ---------------------------------------------------------------------------------------------------------------------*/
+/* Bounds
+ * ---------------------------------------------------------------------------------------------------------------------*/
 
 static void test_a_busy_subject_keeps_few_times(void **state) {
   (void)state;

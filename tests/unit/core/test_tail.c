@@ -19,7 +19,8 @@ static void fill_usual(void) {
   const int64_t now = INT64_C(1700000000000);
   eddy_tail_clear(&tail);
   tail.floor = now - 10000;
-  tail.carts[0] = (struct eddy_cart){.cart_id = EDDY_STR(""), .base_time = now - 90000, .base_reset = EDDY_TIME_NONE, .filled = true};
+  tail.carts[0] =
+      (struct eddy_cart){.cart_id = EDDY_STR(""), .base_time = now - 90000, .base_reset = EDDY_TIME_NONE, .filled = true};
   tail.cart_count = 1;
   const char *const ids[] = {"sku-0001", "sku-0002", "sku-0003"};
   for (int i = 0; i < 3; i++) {
@@ -29,8 +30,8 @@ static void fill_usual(void) {
     line->price = 4999;
     line->currency = kit_str("EUR");
   }
-  tail.times[0] = (struct eddy_armed_time){.time = now, .type = EDDY_PRODUCT_ADDED, .arms = true,
-                                           .event_id = kit_str("6ba7b810-9dad-11d1-80b4-00c04fd430c8")};
+  tail.times[0] = (struct eddy_armed_time){
+      .time = now, .type = EDDY_PRODUCT_ADDED, .arms = true, .event_id = kit_str("6ba7b810-9dad-11d1-80b4-00c04fd430c8")};
   tail.time_count = 1;
   tail.armed[0] = (struct eddy_armed){.subject = EDDY_STR(""), .time_count = 1};
   tail.armed_count = 1;
@@ -163,8 +164,13 @@ static void drive(struct kit *kit, const uint8_t *bytes, size_t size, struct edd
   event.item_count = 1;
   if (eddy_rng_below(rng, 2)) event.cart_id = kit_str("new");
   kit->partition_time = INT64_C(1700000000000) + EDDY_DAY_MS;
-  struct eddy_decision decision = {.spec = &kit->spec, .user_id = kit_str("u"), .partition_time = kit->partition_time, .now = kit->now,
-                                   .next_effect = &kit->next_effect, .effects = &kit->effects, .counters = &kit->counters};
+  struct eddy_decision decision = {.spec = &kit->spec,
+                                   .user_id = kit_str("u"),
+                                   .partition_time = kit->partition_time,
+                                   .now = kit->now,
+                                   .next_effect = &kit->next_effect,
+                                   .effects = &kit->effects,
+                                   .counters = &kit->counters};
   assert_true(eddy_triggers_decide(&decision, &kit->tail) >= 0);
   eddy_cart_fold(&kit->spec, &kit->tail, &event, event.event_time, &kit->counters);
   eddy_triggers_fold(&kit->spec, &kit->tail, &event, event.event_time, &kit->counters);
@@ -207,20 +213,18 @@ static void test_cutting_keeps_characters_whole(void **state) {
 
 static void test_times_stop_at_the_ends(void **state) {
   (void)state;
-  assert_true(eddy_time_add(INT64_MAX, 1) == INT64_MAX && eddy_time_add(INT64_MIN, -1) == INT64_MIN && eddy_time_add(2, 3) == 5);
-  assert_true(eddy_time_sub(INT64_MIN, 1) == INT64_MIN && eddy_time_sub(INT64_MAX, -1) == INT64_MAX && eddy_time_sub(2, 3) == -1);
+  assert_true(eddy_time_add(INT64_MAX, 1) == INT64_MAX && eddy_time_add(INT64_MIN, -1) == INT64_MIN &&
+              eddy_time_add(2, 3) == 5);
+  assert_true(eddy_time_sub(INT64_MIN, 1) == INT64_MIN && eddy_time_sub(INT64_MAX, -1) == INT64_MAX &&
+              eddy_time_sub(2, 3) == -1);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_an_empty_tail_has_no_bytes),
-      cmocka_unit_test(test_what_is_written_comes_back),
-      cmocka_unit_test(test_a_usual_tail_is_small),
-      cmocka_unit_test(test_the_folded_section_comes_first_with_its_size),
-      cmocka_unit_test(test_a_small_buffer_is_an_answer),
-      cmocka_unit_test(test_cut_bytes_are_corrupt),
-      cmocka_unit_test(test_changed_bytes_do_no_harm),
-      cmocka_unit_test(test_cutting_keeps_characters_whole),
+      cmocka_unit_test(test_an_empty_tail_has_no_bytes),  cmocka_unit_test(test_what_is_written_comes_back),
+      cmocka_unit_test(test_a_usual_tail_is_small),       cmocka_unit_test(test_the_folded_section_comes_first_with_its_size),
+      cmocka_unit_test(test_a_small_buffer_is_an_answer), cmocka_unit_test(test_cut_bytes_are_corrupt),
+      cmocka_unit_test(test_changed_bytes_do_no_harm),    cmocka_unit_test(test_cutting_keeps_characters_whole),
       cmocka_unit_test(test_times_stop_at_the_ends),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
