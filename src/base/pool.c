@@ -23,12 +23,6 @@ static unsigned class_of(size_t size) {
   return size <= class_bytes(class) ? class : class + 1;
 }
 
-bool eddy_pool_fits(size_t old_size, size_t new_size) {
-  if (new_size == 0 || new_size > EDDY_POOL_BLOCK_MAX) return false;
-  unsigned have = class_of(old_size), want = class_of(new_size);
-  return want <= have && have - want <= CLASSES_PER_DOUBLING;
-}
-
 /* Free lists: linked through the first 8 bytes of the blocks. */
 static void push(struct eddy_pool *pool, unsigned class, void *block) {
   memcpy(block, &pool->free_heads[class], sizeof(void *));

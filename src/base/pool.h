@@ -22,7 +22,5 @@ void eddy_pool_fini(struct eddy_pool *pool); /* frees all blocks; leaves it empt
 void *eddy_pool_new(struct eddy_pool *pool, size_t size);
 /* `size` = any size of the same class, normally the one asked for. NULL is ignored. */
 void eddy_pool_free(struct eddy_pool *pool, void *block, size_t size);
-/* True if a block got for `old_size` has room for `new_size` and is at most twice the class of it: keep it in place. */
-bool eddy_pool_fits(size_t old_size, size_t new_size);
 
 #endif

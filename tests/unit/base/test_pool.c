@@ -24,21 +24,6 @@ static int class_of(size_t size) {
   return class;
 }
 
-static void fits_follows_from_the_classes(void **state) {
-  (void)state;
-  for (int have = 0; have < EDDY_POOL_CLASSES; have++) {
-    for (int want = 0; want < EDDY_POOL_CLASSES; want++) {
-      bool expected = want <= have && have - want <= 2;
-      size_t have_least = have > 0 ? classes[have - 1] + 1 : 1, want_least = want > 0 ? classes[want - 1] + 1 : 1;
-      assert_int_equal(eddy_pool_fits(classes[have], classes[want]), expected);
-      assert_int_equal(eddy_pool_fits(have_least, classes[want]), expected);
-      assert_int_equal(eddy_pool_fits(classes[have], want_least), expected);
-    }
-  }
-  assert_false(eddy_pool_fits(32, 0));
-  assert_false(eddy_pool_fits(EDDY_POOL_BLOCK_MAX, EDDY_POOL_BLOCK_MAX + 1));
-}
-
 struct world {
   struct eddy_pool pool;
   struct eddy_rng rng;
@@ -124,7 +109,6 @@ static void the_rest_of_a_chunk_is_used(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(fits_follows_from_the_classes),
       cmocka_unit_test(blocks_keep_their_bytes),
       cmocka_unit_test(freed_blocks_come_back_last_first),
       cmocka_unit_test(the_rest_of_a_chunk_is_used),
