@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from kafka_fixture import free_port
+from conftest import await_true
+from kafka_fixture import decode, event_record, free_port
 
 CONFIG = """app: {app}
 instance: ops
@@ -154,3 +155,69 @@ def test_check_finds_offsets_of_somebody_else(kafka, config, app):
     result = run("check", "-c", path)
     assert result.returncode == 69
     assert f"fail offsets: group {app}, partition 0: another program has committed offset 1; use another kafka.group" in result.stdout
+
+
+# tail ---------------------------------------------------------------------------------------------------------------------------
+
+
+def lines(result):
+    assert result.returncode == 0 and result.stderr == "", result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+HOUR = 3_600_000
+OLD = 1_700_000_000_000
+
+
+def test_tail_prints_what_replay_prints(kafka, app, config, eddies, tmp_path):
+    path = config()
+    run("topics", "create", "-c", path, "--partitions", "1")
+    added = {"type": "product_added", "user_id": "ann", "event_time": OLD, "items": [{"product_id": "Schuh ü", "price": 4990}],
+             "currency": "EUR"}
+    later = {"type": "page_viewed", "user_id": "bob", "event_time": OLD + 2 * HOUR}
+    kafka.produce(f"{app}.in", [event_record(added), event_record(later, avro_encoded=True),
+                                {"key": b"eve", "value": b"\xff\x00\xfe", "headers": [("mine", b"1")]}, {"key": b"eve", "value": b"{}"}])
+    with open(path) as file:
+        eddy = eddies(file.read()).start()
+    await_true(lambda: kafka.committed(app, f"{app}.in").get(0, 0) >= 4 and kafka.read(f"{app}.triggers"), 60, eddy.log)
+    assert eddy.stop() == 0
+    triggers = lines(run("tail", "-c", path, "triggers", "-e"))
+    assert triggers == [{"type": "trigger", **decode("Trigger", kafka.read(f"{app}.triggers")[0].value())}]
+
+    (tmp_path / "events.jsonl").write_text(json.dumps(added) + "\n" + json.dumps(later) + "\n")
+    replayed = lines_of(run("replay", "-c", path, str(tmp_path / "events.jsonl")))
+    same = [{**one, "published_at": 0, "effect": 0} for one in triggers + replayed]
+    assert same[0] == same[1], "tail and replay differ"
+
+    events = run("tail", "-c", path, "events", "-e")
+    assert events.returncode == 65 and "partition 0 offset 2: " in events.stderr
+    assert [json.loads(line) for line in events.stdout.splitlines()] == [added, later, {}]
+    letters = lines(run("tail", "-c", path, "dlq", "-e", "-o", "beginning"))
+    assert [(one["type"], one["key"], one["offset"]) for one in letters] == [("dead_letter", "eve", "2"), ("dead_letter", "eve", "3")]
+    assert letters[0]["value_base64"] == "/wD+" and letters[1]["value"] == "{}" and letters[0]["topic"] == f"{app}.in"
+    wrapped = lines(run("tail", "-c", path, "events", "-J", "-n", "1", "-o", "1"))
+    assert wrapped[0]["topic"] == f"{app}.in" and wrapped[0]["offset"] == 1 and wrapped[0]["key"] == "bob"
+    assert wrapped[0]["payload"]["event_time"] == OLD + 2 * HOUR
+    assert lines(run("tail", "-c", path, "triggers", "-e", "-o", "end")) == []
+
+
+def lines_of(result):
+    assert result.returncode == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_tail_survives_garbage_and_says_where(kafka, app, config):
+    path = config()
+    run("topics", "create", "-c", path, "--partitions", "1")
+    kafka.produce(f"{app}.triggers", [{"key": b"x", "value": value} for value in (b"", b"junk", b"\xc3\x01" + b"\0" * 20, b"\0\0\0\0\1\xff\xff")])
+    result = run("tail", "-c", path, "triggers", "-e", "-o", "beginning")
+    assert result.returncode == 65 and result.stdout == ""
+    assert [line.split(": ")[0] for line in result.stderr.splitlines()] == [f"partition 0 offset {i}" for i in range(4)]
+    assert lines(run("tail", "-c", path, "segments", "-e")) == []
+
+
+def test_tail_without_a_topic_or_broker(config):
+    result = run("tail", "-c", config(), "triggers", "-e")
+    assert result.returncode == 69 and "`eddy topics create` makes it" in result.stderr
+    result = run("tail", "-c", config(brokers=f"127.0.0.1:{free_port()}"), "triggers", "-e", seconds=40)
+    assert result.returncode == 69 and "no broker at" in result.stderr

@@ -44,3 +44,13 @@ def test_check_names_a_property_that_librdkafka_refuses(tmp_path):
     result = eddy("check", "--json", "-c", str(path))
     assert result.returncode == 78
     assert '"status":"fail","item":"configuration"' in result.stdout and "linger.mss" in result.stdout + result.stderr
+
+
+def test_tail_knows_its_topics(broken):
+    refused(eddy("tail"), 64, "which topic?")
+    refused(eddy("tail", "triggers", "dlq"), 64, "one topic, please")
+    refused(eddy("tail", "trigers"), 64, "did you mean `triggers`?")
+    for wrong in ("-0", "middle", "1x", "-"):
+        refused(eddy("tail", "-o", wrong, "triggers"), 64, f"not `{wrong}`")
+    refused(eddy("tail", "-n", "0", "triggers"), 64, "not `0`")
+    refused(eddy("tail", "-c", broken, "triggers"), 78, "did you mean `brokers`?")

@@ -1,0 +1,30 @@
+/* One record of one of eddy's topics as one line of JSON. One thread. */
+#ifndef EDDY_CMD_TAIL_RECORD_H
+#define EDDY_CMD_TAIL_RECORD_H
+
+#include "codec/event_decoder.h"
+#include "codec/output_read.h"
+#include "daemon/topics.h"
+
+struct eddy_tail_record {
+  int topic;                          /* of daemon/topics.h */
+  struct eddy_output_reader *outputs; /* for outputs */
+  struct eddy_schema_folder *folder;  /* for the input, or NULL */
+  struct eddy_schema_source source;
+  struct eddy_event_decoder *events;
+  struct eddy_event_room room;
+};
+
+/* 0, or -1 with a sentence. */
+int eddy_tail_record_open(struct eddy_tail_record *record, const struct eddy_config *config, int topic, char *why,
+                          size_t why_size);
+void eddy_tail_record_close(struct eddy_tail_record *record); /* half-opened is fine */
+
+/* Appends a line. 0, or -1 with a sentence if the record is not what the topic should hold; then the buffer is as it was. */
+int eddy_tail_record_print(struct eddy_tail_record *record, const rd_kafka_message_t *message, struct eddy_buffer *line,
+                           char *why, size_t why_size);
+/* The same within {"topic":...,"partition":...,"offset":...,"ts":...,"key":...,"payload": ... }. */
+int eddy_tail_record_wrap(struct eddy_tail_record *record, const rd_kafka_message_t *message, struct eddy_buffer *line,
+                          char *why, size_t why_size);
+
+#endif
