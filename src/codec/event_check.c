@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "codec/event_decoder.h"
 #include "codec/event_fields.h"
 #include "codec/utf8.h"
 
@@ -24,7 +23,7 @@ static int check_fields(const struct eddy_field_list *list, const void *record) 
 }
 
 /* At most as many items and properties as fit are looked at: the rules refuse more. */
-int eddy_event_check_texts(const struct eddy_event *event) {
+static int check_texts(const struct eddy_event *event) {
   int error = check_fields(&eddy_event_fields, event);
   for (uint32_t i = 0; !error && i < event->item_count && i < EDDY_EVENT_ITEMS_MAX; i++) {
     error = check_fields(&eddy_item_fields, &event->items[i]);
@@ -54,7 +53,7 @@ static bool is_credible(int64_t time) {
   return time >= EDDY_EVENT_TIME_MIN && time < EDDY_EVENT_TIME_MAX;
 }
 
-int eddy_event_check_rules(const struct eddy_event *event) {
+static int check_rules(const struct eddy_event *event) {
   struct eddy_str user = event->user_id;
   if (user.len == 0 || user.len > EDDY_USER_ID_MAX || eddy_utf8_has_control(user.data, user.len)) return EDDY_EVENT_E_USER_ID;
   if ((unsigned)event->type >= EDDY_EVENT_TYPE_COUNT) return EDDY_EVENT_E_TYPE;
@@ -72,10 +71,10 @@ int eddy_event_settle(struct eddy_event *event, int64_t own_time, bool *clamped)
     event->event_time = own_time;
     *clamped = true;
   }
-  return eddy_event_check_rules(event);
+  return check_rules(event);
 }
 
 int eddy_event_check(const struct eddy_event *event) {
-  int error = eddy_event_check_texts(event);
-  return error ? error : eddy_event_check_rules(event);
+  int error = check_texts(event);
+  return error ? error : check_rules(event);
 }

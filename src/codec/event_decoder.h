@@ -55,11 +55,6 @@ int eddy_event_decoder_run(struct eddy_event_decoder *decoder, const struct eddy
  * (which field of the JSON, why a schema cannot be used). Valid until the next run. */
 const char *eddy_event_decoder_why(const struct eddy_event_decoder *decoder);
 
-/* What every event must satisfy, wherever it comes from: user_id, type, time (2000-01-01 .. 2100-01-01), finite numbers
- * (degrees in their range, no negative quantity), items with a product_id, UTF-8, the limits of eddy/event.h, ids and the keys
- * of properties <= 255 bytes, other strings <= 4096. user_merged is not supported yet. 0 or a code. */
-int eddy_event_check(const struct eddy_event *event);
-
 /* Event type by wire name or alias; -1. */
 int eddy_event_type_alias(struct eddy_str name);
 

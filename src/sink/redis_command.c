@@ -31,10 +31,6 @@ void eddy_redis_word_text(struct eddy_redis_command *command, const char *text) 
   eddy_redis_word(command, text, strlen(text));
 }
 
-void eddy_redis_word_str(struct eddy_redis_command *command, struct eddy_str str) {
-  eddy_redis_word(command, str.data, str.len);
-}
-
 void eddy_redis_word_int(struct eddy_redis_command *command, int64_t value) {
   eddy_redis_word_format(command, "%" PRId64, value);
 }

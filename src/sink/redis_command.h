@@ -15,7 +15,6 @@ struct eddy_redis_command {
 struct eddy_redis_command eddy_redis_command_begin(struct eddy_buffer *buffer, size_t count);
 void eddy_redis_word(struct eddy_redis_command *command, const void *bytes, size_t size);
 void eddy_redis_word_text(struct eddy_redis_command *command, const char *text);
-void eddy_redis_word_str(struct eddy_redis_command *command, struct eddy_str str);
 void eddy_redis_word_int(struct eddy_redis_command *command, int64_t value);
 /* One word out of printf-style text of at most 511 bytes. */
 void eddy_redis_word_format(struct eddy_redis_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

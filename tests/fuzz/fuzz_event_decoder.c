@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "codec/container.h"
+#include "codec/event_check.h"
 #include "codec/event_decoder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "codec/container.h"
+#include "codec/event_check.h"
 #include "codec/event_decoder.h"
 
 #define JSON_TYPE "{\"type\":\"page_viewed\","

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "codec/container.h"
+#include "codec/event_check.h"
 #include "codec/event_decoder.h"
 #include "source/shopper.h"
 
