@@ -14,6 +14,13 @@ static void keep_trouble(rd_kafka_t *kafka, int error, const char *reason, void 
   if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) snprintf(client->trouble, sizeof(client->trouble), "%s", reason);
 }
 
+static void count_delivery(rd_kafka_t *kafka, const rd_kafka_message_t *message, void *opaque) {
+  struct eddy_cmd_client *client = opaque;
+  (void)kafka;
+  if (!message->err) client->delivered++;
+  if (message->err) snprintf(client->trouble, sizeof(client->trouble), "%s", rd_kafka_err2str(message->err));
+}
+
 int eddy_cmd_client_open(struct eddy_cmd_client *client, const struct eddy_config *config, enum eddy_kafka_role role, char *why,
                          size_t why_size) {
   *client = (struct eddy_cmd_client){0};
@@ -23,6 +30,7 @@ int eddy_cmd_client_open(struct eddy_cmd_client *client, const struct eddy_confi
   rd_kafka_conf_set_opaque(conf, client);
   rd_kafka_conf_set_log_cb(conf, be_quiet);
   rd_kafka_conf_set_error_cb(conf, keep_trouble);
+  if (writes) rd_kafka_conf_set_dr_msg_cb(conf, count_delivery);
   client->kafka = rd_kafka_new(writes ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, why, why_size);
   if (client->kafka) return 0;
   rd_kafka_conf_destroy(conf);

@@ -10,6 +10,7 @@ enum { EDDY_CMD_REACH_MS = 10000 }; /* how long a broker may take to answer at a
 struct eddy_cmd_client {
   rd_kafka_t *kafka;
   char trouble[256]; /* what librdkafka said last */
+  uint64_t delivered; /* records that a writer has seen acknowledged */
 };
 
 /* Does not connect yet. 0, or -1 with a sentence in `why`. The client must stay where it is. */

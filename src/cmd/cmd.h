@@ -14,6 +14,7 @@ int eddy_cmd_validate(int argc, char **argv);
 int eddy_cmd_replay(int argc, char **argv);
 int eddy_cmd_generate(int argc, char **argv);
 int eddy_cmd_check(int argc, char **argv);
+int eddy_cmd_produce(int argc, char **argv);
 int eddy_cmd_tail(int argc, char **argv);
 int eddy_cmd_topics(int argc, char **argv);
 int eddy_cmd_config(int argc, char **argv);

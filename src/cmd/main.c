@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"replay", eddy_cmd_replay, "read events from a file, print what would have been published"},
     {"generate", eddy_cmd_generate, "print invented events"},
     {"check", eddy_cmd_check, "try everything that `eddy run` needs, say what is missing"},
+    {"produce", eddy_cmd_produce, "write events from standard input to the input topic"},
     {"tail", eddy_cmd_tail, "print the records of a topic as JSON lines"},
     {"topics", eddy_cmd_topics, "create the topics that are missing, say how the others differ"},
     {"config", eddy_cmd_config, "the configuration's reference"},

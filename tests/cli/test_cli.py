@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 EDDY = os.environ["EDDY_BIN"]
-COMMANDS = ["demo", "run", "validate", "replay", "generate", "check", "tail", "topics", "config", "version"]
+COMMANDS = ["demo", "run", "validate", "replay", "generate", "check", "produce", "tail", "topics", "config", "version"]
 
 
 def eddy(*arguments, **options):
@@ -44,7 +44,7 @@ def test_a_typo_gets_the_nearest_name():
     assert far.returncode == 64 and "did you mean" not in far.stderr
 
 
-@pytest.mark.parametrize("name", ["demo", "run", "validate", "replay", "generate", "check", "tail", "topics"])
+@pytest.mark.parametrize("name", ["demo", "run", "validate", "replay", "generate", "check", "produce", "tail", "topics"])
 def test_every_command_takes_misuse_alike(name):
     for wrong, told in [("--bogus", "--bogus"), ("-zx", "-z"), ("-z", "-z")]:
         result = eddy(name, wrong)

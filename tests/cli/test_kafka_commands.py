@@ -54,3 +54,9 @@ def test_tail_knows_its_topics(broken):
         refused(eddy("tail", "-o", wrong, "triggers"), 64, f"not `{wrong}`")
     refused(eddy("tail", "-n", "0", "triggers"), 64, "not `0`")
     refused(eddy("tail", "-c", broken, "triggers"), 78, "did you mean `brokers`?")
+
+
+def test_produce_reads_standard_input_only(broken):
+    refused(eddy("produce", "events.jsonl"), 64, "Events come from standard input")
+    refused(eddy("produce", "-t"), 64, "-t needs a value")
+    refused(eddy("produce", "-c", broken, input=""), 78, "did you mean `brokers`?")

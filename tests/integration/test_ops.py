@@ -221,3 +221,36 @@ def test_tail_without_a_topic_or_broker(config):
     assert result.returncode == 69 and "`eddy topics create` makes it" in result.stderr
     result = run("tail", "-c", config(brokers=f"127.0.0.1:{free_port()}"), "triggers", "-e", seconds=40)
     assert result.returncode == 69 and "no broker at" in result.stderr
+
+
+# produce ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_produce_encodes_and_names_bad_lines(kafka, app, config):
+    path = config()
+    run("topics", "create", "-c", path, "--partitions", "2")
+    events = [{"type": "page_viewed", "user_id": f"u{i}", "event_time": OLD + i, "page_url": "/"} for i in range(20)]
+    text = "".join(json.dumps(event) + "\n" for event in events)
+    good = run("produce", "-c", path, text=text)
+    assert good.returncode == 0 and good.stdout == "" and good.stderr == f"20 events to {app}.in\n"
+    messages = kafka.read(f"{app}.in")
+    assert {message.value()[:2] for message in messages} == {b"\xc3\x01"}
+    found = {message.key().decode(): decode("event", message.value()) for message in messages}
+    assert {user: event["event_time"] for user, event in found.items()} == {event["user_id"]: event["event_time"] for event in events}
+    assert {message.partition() for message in messages} == {0, 1}
+
+    kafka.create(f"{app}.other")
+    bad = run("produce", "-c", path, "-J", "-t", f"{app}.other", text=json.dumps(events[0]) + "\n{nonsense\n\n" + json.dumps(
+        {"type": "page_viewed", "event_time": OLD}) + "\n" + json.dumps(events[1]) + "\n")
+    assert bad.returncode == 65
+    said = bad.stderr.splitlines()
+    assert [line.split(": ")[0] for line in said] == ["line 2", "line 4", f"2 events to {app}.other"]
+    assert [json.loads(message.value()) for message in kafka.read(f"{app}.other")] == events[:2]
+    assert sorted(event["user_id"] for event in lines(run("tail", "-c", path, "events", "-e", "-o", "beginning"))) == sorted(found)
+
+
+def test_produce_without_a_topic_or_broker(config):
+    result = run("produce", "-c", config(), text="")
+    assert result.returncode == 69 and "`eddy topics create` makes it" in result.stderr
+    result = run("produce", "-c", config(brokers=f"127.0.0.1:{free_port()}"), text="", seconds=40)
+    assert result.returncode == 69 and "no broker at" in result.stderr
