@@ -55,8 +55,8 @@ static void reject(struct eddy_worker *worker, const rd_kafka_message_t *message
   }
 }
 
-/* Appends the record to the run; false if the partition had to be paused. */
-static bool decode(struct eddy_worker *worker, struct run *run, const rd_kafka_message_t *message) {
+/* Appends the event to the run, or answers why not. */
+static int decode(struct eddy_worker *worker, struct run *run, const rd_kafka_message_t *message) {
   rd_kafka_timestamp_type_t kind;
   struct eddy_raw_record raw = {.key = message->key, .key_size = message->key_len, .value = message->payload,
                                 .value_size = message->len};
@@ -65,19 +65,36 @@ static bool decode(struct eddy_worker *worker, struct run *run, const rd_kafka_m
   if (kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || raw.record_time < 0) raw.record_time = EDDY_TIME_NONE;
   bool clamped = false;
   int error = eddy_event_decoder_run(worker->decoder, &raw, &worker->room, &worker->events[run->count], &clamped);
-  if (error == EDDY_DECODE_RETRY) {
-    eddy_log(worker->logger, EDDY_LOG_WARN, "partition paused: schema cannot be looked up", "partition=%d offset=%" PRId64,
-             message->partition, message->offset);
-    return false;
-  }
-  if (error) {
-    reject(worker, message, error);
-  } else {
-    run->offsets[run->count++] = message->offset;
-    if (clamped) eddy_stat_add(&worker->stats.clamped, 1);
-  }
+  if (error) return error;
+  run->offsets[run->count++] = message->offset;
   run->end = message->offset + 1;
-  return true;
+  if (clamped) eddy_stat_add(&worker->stats.clamped, 1);
+  return 0;
+}
+
+static void pause_for_schema(struct eddy_worker *worker, struct eddy_partition *partition, const rd_kafka_message_t *message) {
+  eddy_log(worker->logger, EDDY_LOG_WARN, "partition paused: schema cannot be looked up", "partition=%d offset=%" PRId64,
+           message->partition, message->offset);
+  eddy_tenure_pause(worker, partition, EDDY_PAUSE_SCHEMA, SCHEMA_WAIT_MS);
+}
+
+/* What stands before the record is applied first. If that stops short, the record is read again later with the rest: judged now
+ * it would become a dead letter twice. */
+static void take_in_record(struct eddy_worker *worker, struct run *run, const rd_kafka_message_t *message, int64_t now) {
+  int error = decode(worker, run, message);
+  if (!error) return;
+  apply(worker, run, now);
+  if (run->partition->pauses) return;
+  if (error == EDDY_DECODE_FULL) {
+    eddy_event_room_clear(&worker->room);
+    error = decode(worker, run, message);
+  }
+  if (error == EDDY_DECODE_RETRY) {
+    pause_for_schema(worker, run->partition, message);
+  } else if (error) {
+    reject(worker, message, error);
+    run->end = message->offset + 1;
+  }
 }
 
 static void start_run(struct run *run, struct eddy_partition *partition) {
@@ -125,9 +142,7 @@ static void take_in(struct eddy_worker *worker, struct run *run, const rd_kafka_
     start_run(run, partition);
   }
   if (message->offset < run->end) return; /* read twice after a seek */
-  if (decode(worker, run, message)) return;
-  apply(worker, run, now);
-  eddy_tenure_pause(worker, partition, EDDY_PAUSE_SCHEMA, SCHEMA_WAIT_MS);
+  take_in_record(worker, run, message, now);
 }
 
 /* Partitions assigned within this poll dropped what the poll had for them: read it again. */
