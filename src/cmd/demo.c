@@ -20,6 +20,7 @@
 #include "daemon/clock.h"
 #include "daemon/log.h"
 #include "daemon/pipeline.h"
+#include "daemon/status.h"
 
 enum { FRAME_MS = 1000, PARTITIONS = 4, LAG_MAX = 20000, USERS_MAX = 10000000 };
 
@@ -47,6 +48,7 @@ static const char config_text[] =
     "time: {at_end: scaled(%g), publish_after: none}\n"
     "profile: {memory_max: 1GiB}\n"
     "model: {segments: 6, epoch: 1000, buffer_min: 500}\n"
+    "http: {listen: 127.0.0.1:0}\n"
     "log: {level: warn}\n"
     "%s%s%s";
 
@@ -64,6 +66,7 @@ struct demo {
   struct eddy_log_writer *writer;
   struct eddy_logger logger;
   struct eddy_pipeline *pipeline;
+  struct eddy_status *status;
   struct eddy_pipeline_stats stats;
 };
 
@@ -121,7 +124,9 @@ static int start(struct demo *demo) {
   if (demo->with_redis) eddy_demo_redis_start(&demo->redis);
   int error = configure(demo);
   if (error != 0) return error;
+  if (eddy_status_open(&demo->status, &demo->config, &demo->logger) != 0) return EX_UNAVAILABLE;
   if (eddy_pipeline_start(&demo->pipeline, &demo->config, &demo->logger) != 0) return EX_OSERR;
+  if (eddy_status_start(demo->status, demo->pipeline) != 0) return EX_OSERR;
   /* From yesterday midnight to this morning, just before the shop's first campaign: the curtain rises on a full house. */
   int64_t yesterday = (eddy_clock_wall() / EDDY_DAY_MS - 1) * EDDY_DAY_MS;
   struct eddy_demo_feed_options feed = {.broker = demo->broker,
@@ -140,6 +145,7 @@ static void show(struct demo *demo, int64_t started, int64_t passed, uint64_t ev
       .events_per_s = (double)(demo->stats.events - events_before) * 1000 / (double)(passed > 0 ? passed : 1),
       .event_time = eddy_demo_feed_time(demo->feed),
       .speed = demo->speed,
+      .http = eddy_status_address(demo->status),
       .broker = eddy_demo_broker_address(demo->broker),
       .redis = demo->redis.pid > 0 ? demo->redis.socket : NULL};
   eddy_demo_screen_draw(stdout, &frame, redraw);
@@ -167,6 +173,7 @@ static void watch(struct demo *demo, const sigset_t *signals) {
 
 static int stop(struct demo *demo, int exit_code) {
   eddy_demo_feed_stop(demo->feed);
+  eddy_status_close(demo->status);
   if (demo->pipeline) {
     eddy_pipeline_request_stop(demo->pipeline);
     int code = eddy_pipeline_join(demo->pipeline);

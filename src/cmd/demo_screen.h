@@ -15,7 +15,7 @@ struct eddy_demo_frame {
   double events_per_s; /* lately */
   int64_t event_time;  /* of the shoppers */
   double speed;
-  const char *broker, *redis; /* addresses; redis NULL = none */
+  const char *http, *broker, *redis; /* addresses; redis NULL = none */
 };
 
 void eddy_demo_screen_draw(FILE *out, const struct eddy_demo_frame *frame, bool redraw);

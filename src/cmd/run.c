@@ -12,6 +12,7 @@
 #include "daemon/clock.h"
 #include "daemon/log.h"
 #include "daemon/pipeline.h"
+#include "daemon/status.h"
 
 enum { WAIT_MS = 200, PROGRESS_MS = 10000 };
 
@@ -20,7 +21,7 @@ static const char usage[] =
     "Reads events from Kafka, keeps profiles, publishes segment changes and triggers until SIGTERM or SIGINT; a second signal\n"
     "ends it at once. Waits for brokers and topics that are not there yet.\n\n"
     "  -c, --config FILE   the configuration (default: built-in, see `eddy config reference`)\n\n"
-    "Exit codes: 0 left in good order, 75 try again, 78 configuration or state that somebody has to look at.\n";
+    "Exit codes: 0 left in good order, 69 the address of http.listen is taken, 75 try again, 78 configuration or state that somebody has to look at.\n";
 
 /* Blocked in every thread, so that only sigtimedwait() below takes them. */
 static sigset_t block_signals(void) {
@@ -79,11 +80,18 @@ static int run(const struct eddy_config *config) {
   struct eddy_logger logger = eddy_log_logger(writer);
   sigset_t signals = block_signals();
   struct eddy_pipeline *pipeline;
+  struct eddy_status *status;
   int exit_code = EX_OSERR;
-  if (eddy_pipeline_start(&pipeline, config, &logger) == 0) {
+  if (eddy_status_open(&status, config, &logger) != 0) {
+    exit_code = EX_UNAVAILABLE;
+  } else if (eddy_pipeline_start(&pipeline, config, &logger) == 0) {
+    if (eddy_status_start(status, pipeline) != 0) eddy_pipeline_request_stop(pipeline);
     watch_over(pipeline, writer, &logger, &signals);
+    eddy_status_close(status);
+    status = NULL;
     exit_code = eddy_pipeline_join(pipeline);
   }
+  eddy_status_close(status);
   eddy_log_close(writer);
   return exit_code;
 }

@@ -66,6 +66,7 @@ static bool may_try(const struct eddy_worker *worker, int64_t started) {
 int eddy_commit_open(struct eddy_worker *worker) {
   int64_t started = eddy_clock_mono();
   while (may_try(worker, started)) {
+    eddy_worker_beat(worker);
     if (!worker->sink && make_sink(worker) != 0) return -1;
     enum eddy_txn_result result = eddy_kafka_sink_init(worker->sink, CALL_MS);
     if (result == EDDY_TXN_DONE) {
@@ -99,6 +100,9 @@ static void settle_partition(struct eddy_worker *worker, struct eddy_partition *
 
 static void committed(struct eddy_worker *worker) {
   eddy_stat_add(&worker->stats.commits, 1);
+  eddy_times_add(&worker->stats.commit_time, eddy_clock_mono() - worker->sealed_at);
+  if (worker->oldest_record > 0) eddy_times_add(&worker->stats.latency, eddy_clock_wall() - worker->oldest_record);
+  worker->oldest_record = 0;
   eddy_stat_add(&worker->stats.outputs, worker->outbox.count);
   for (int32_t i = 0; i < worker->partition_count; i++) {
     if (worker->partitions[i] && worker->partitions[i]->in_flight) settle_partition(worker, worker->partitions[i]);
@@ -154,8 +158,10 @@ static int read_outcome(struct eddy_worker *worker) {
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
   int64_t started = eddy_clock_mono();
   if (list->cnt > 0) {
-    do error = eddy_kafka_source_committed(worker->source, list, CALL_MS);
-    while (error && may_try(worker, started));
+    do {
+      eddy_worker_beat(worker);
+      error = eddy_kafka_source_committed(worker->source, list, CALL_MS);
+    } while (error && may_try(worker, started));
   }
   int outcome = NOT_COMMITTED;
   for (int i = 0; i < list->cnt && !error; i++) {
@@ -202,6 +208,7 @@ static void fenced(struct eddy_worker *worker) {
 }
 
 static void give_up_transaction(struct eddy_worker *worker) {
+  eddy_worker_beat(worker);
   enum eddy_txn_result result = eddy_kafka_sink_abort(worker->sink, outcome_ms(worker));
   if (result == EDDY_TXN_DONE) {
     aborted(worker);
@@ -294,8 +301,10 @@ static enum eddy_txn_result send_offsets(struct eddy_worker *worker) {
   rd_kafka_topic_partition_list_t *list = offsets_to_send(worker);
   rd_kafka_consumer_group_metadata_t *group = eddy_kafka_source_group(worker->source);
   enum eddy_txn_result result;
-  do result = eddy_kafka_sink_send_offsets(worker->sink, list, group, CALL_MS);
-  while (result == EDDY_TXN_RETRY && eddy_clock_mono() - worker->opened_at < TRANSACTION_MS && !eddy_worker_ending(worker));
+  do {
+    eddy_worker_beat(worker);
+    result = eddy_kafka_sink_send_offsets(worker->sink, list, group, CALL_MS);
+  } while (result == EDDY_TXN_RETRY && eddy_clock_mono() - worker->opened_at < TRANSACTION_MS && !eddy_worker_ending(worker));
   rd_kafka_consumer_group_metadata_destroy(group);
   rd_kafka_topic_partition_list_destroy(list);
   return result;
@@ -321,6 +330,7 @@ bool eddy_commit_now(struct eddy_worker *worker, bool force) {
   }
   if (worker->failed || !begin(worker) || !produce(worker)) return false;
   set_state(worker, EDDY_COMMIT_SEALED);
+  worker->sealed_at = eddy_clock_mono();
   enum eddy_txn_result result = send_offsets(worker);
   if (result == EDDY_TXN_DONE) result = eddy_kafka_sink_commit(worker->sink, outcome_ms(worker));
   settle(worker, result);

@@ -62,6 +62,11 @@ struct eddy_config {
   } model;
 
   struct {
+    char *listen;             /* ADDRESS:PORT on loopback, default 127.0.0.1:8377; NULL = none */
+    bool listen_set;          /* else: a port that is taken is a warning, not an end */
+  } http;
+
+  struct {
     int level;                /* enum eddy_log_level, default info */
     bool json;                /* default logfmt */
   } log;

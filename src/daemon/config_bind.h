@@ -80,6 +80,9 @@ void eddy_config_set_at_end(struct eddy_config_binder *, struct eddy_config_scop
 void eddy_config_set_publish_after(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
                                    const struct eddy_config_node *);
 
+void eddy_config_set_listen(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
+                            const struct eddy_config_node *);
+
 /* Texts with a form. NULL, or what was expected. */
 const char *eddy_config_check_app(const char *text);
 const char *eddy_config_check_instance(const char *text);

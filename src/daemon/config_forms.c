@@ -4,6 +4,7 @@
 
 #include "daemon/config_bind.h"
 #include "daemon/config_value.h"
+#include "daemon/http.h"
 #include "daemon/nearest.h"
 #include "sink/redis_url.h"
 
@@ -183,4 +184,19 @@ void eddy_config_set_publish_after(struct eddy_config_binder *binder, struct edd
   }
   config->time.publish_after_set = true;
   config->time.publish_after = config->spec.publish_after_ms = time;
+}
+
+void eddy_config_set_listen(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
+                            const struct eddy_config_key *key, const struct eddy_config_node *node) {
+  char shown[64];
+  const char *text = eddy_config_scalar(binder, scope, key->name, node);
+  if (!text) return;
+  bool none = strcmp(text, "none") == 0;
+  const char *wrong = none ? NULL : eddy_http_address_check(text);
+  if (wrong) {
+    eddy_config_wrong(binder, scope, key->name, node, "\"%s\": %s", eddy_config_shown(node, shown), wrong);
+    return;
+  }
+  eddy_config_replace(binder, &binder->config->http.listen, none ? NULL : text);
+  binder->config->http.listen_set = true;
 }

@@ -177,6 +177,13 @@ static const struct eddy_config_key trigger_keys[] = {
      .meaning = "carried along: larger is more important"},
 };
 
+static const struct eddy_config_key http_keys[] = {
+    {.name = "listen", .type = EDDY_CONFIG_SPECIAL, AT(http.listen), .set = eddy_config_set_listen,
+     .form = "loopback ADDRESS:PORT, or none",
+     .meaning = "where run answers `/metrics`, `/healthz`, `/readyz`, `/api/segments`. A port that is taken ends run with code "
+                "69; left out, with a warning, if this key is not given"},
+};
+
 static const struct eddy_config_key log_keys[] = {
     {.name = "level", .type = EDDY_CONFIG_ENUM, AT(log.level), .choices = level_names,
      .meaning = "least important messages that are written"},
@@ -195,6 +202,7 @@ const struct eddy_config_section eddy_config_sections[EDDY_SECTION_COUNT] = {
     [EDDY_SECTION_MODEL] = {.name = "model", .meaning = "cluster segments", KEYS(model_keys)},
     [EDDY_SECTION_TRIGGERS] = {.name = "triggers", .meaning = "replaces the built-in trigger cart_abandonment; `[]` = none",
                                KEYS(trigger_keys), .list = true},
+    [EDDY_SECTION_HTTP] = {.name = "http", .meaning = "metrics and health over HTTP", KEYS(http_keys)},
     [EDDY_SECTION_LOG] = {.name = "log", .meaning = "messages of the process", KEYS(log_keys)},
 };
 
@@ -217,6 +225,7 @@ int eddy_config_defaults(struct eddy_config *config) {
   config->model.half_life_ms = 7 * EDDY_DAY_MS;
   config->model.epoch = 2000;
   config->model.train = true;
+  config->http.listen = strdup("127.0.0.1:8377");
   config->log.level = EDDY_LOG_INFO;
-  return config->app && config->kafka.brokers ? 0 : -1;
+  return config->app && config->kafka.brokers && config->http.listen ? 0 : -1;
 }

@@ -19,6 +19,9 @@ static int emit_one(struct eddy_worker *worker, struct eddy_partition *partition
   if (error) return error;
   struct eddy_kafka_record record = {
       .topic = (uint8_t)output, .partition = partition->id, .key = effect->user_id.data, .key_size = effect->user_id.len};
+  if (effect->kind == EDDY_TRIGGER_SUPPRESSED) {
+    eddy_stat_add(&worker->stats.suppressed_by[effect->as.trigger.suppression], 1);
+  }
   if (effect->kind == EDDY_TRIGGER_FIRED) eddy_board_show(&worker->stats, &partition->spec, effect);
   return put(worker, &record, partition->id);
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "codec/event_error.h"
 #include "daemon/clock.h"
 #include "daemon/commit.h"
 #include "daemon/dead_letter.h"
@@ -50,6 +51,8 @@ static void apply(struct eddy_worker *worker, struct run *run, int64_t now) {
 
 static void reject(struct eddy_worker *worker, const rd_kafka_message_t *message, int error) {
   eddy_stat_add(&worker->stats.invalid, 1);
+  int reason = EDDY_EVENT_E_EMPTY - error;
+  if (reason >= 0 && reason < EDDY_INVALID_REASONS) eddy_stat_add(&worker->stats.invalid_by[reason], 1);
   if (eddy_dead_letter_add(&worker->outbox, &worker->topics, message, error) != 0) {
     eddy_worker_fail(worker, 71, "out of memory", "while=\"keeping a dead letter\"");
   }
@@ -170,11 +173,20 @@ static void produce_or_commit(struct eddy_worker *worker) {
   hold_back(worker);
 }
 
+/* The first record of a batch stands for all of it: nothing is measured per event. */
+static void note_oldest(struct eddy_worker *worker) {
+  rd_kafka_timestamp_type_t kind;
+  if (worker->messages[0]->err) return;
+  int64_t time = rd_kafka_message_timestamp(worker->messages[0], &kind);
+  if (time > 0 && (worker->oldest_record == 0 || time < worker->oldest_record)) worker->oldest_record = time;
+}
+
 bool eddy_ingest_poll(struct eddy_worker *worker) {
   worker->poll_number++;
   size_t count = eddy_kafka_source_poll(worker->source, worker->messages, EDDY_BATCH_MAX);
   if (count == 0) return false;
   eddy_worker_say_back(worker);
+  note_oldest(worker);
   struct run run;
   start_run(&run, NULL);
   int64_t now = eddy_clock_wall();

@@ -4,7 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/event_error.h"
 #include "codec/output_text.h"
+
+#define X(constant, code, name, sentence) +1
+_Static_assert(EDDY_EVENT_ERRORS(X) == EDDY_INVALID_REASONS, "one counter per reason");
+#undef X
 
 void eddy_worker_stats_init(struct eddy_worker_stats *stats) {
   memset(stats, 0, sizeof(*stats));
@@ -40,11 +45,41 @@ static void merge_triggers(struct eddy_pipeline_stats *sum, const struct eddy_bo
   }
 }
 
+static void merge_partitions(struct eddy_pipeline_stats *sum, const struct eddy_board *board) {
+  for (uint16_t i = 0; i < board->partition_count && sum->partition_count < EDDY_BOARD_PARTITIONS; i++) {
+    sum->board_partitions[sum->partition_count++] = board->partitions[i];
+  }
+}
+
+static void merge_counts(uint64_t *sums, const _Atomic uint64_t *counts, size_t count) {
+  for (size_t i = 0; i < count; i++) sums[i] += eddy_stat_get(&counts[i]);
+}
+
+static void merge_times(struct eddy_times *sum, const struct eddy_worker_times *times) {
+  merge_counts(sum->classes, times->classes, EDDY_TIMES);
+  merge_counts(&sum->sum_ms, &times->sum_ms, 1);
+}
+
+void eddy_times_add(struct eddy_worker_times *times, int64_t ms) {
+  static const int64_t bounds[EDDY_TIMES - 1] = EDDY_TIME_BOUNDS;
+  size_t class = 0;
+  if (ms < 0) ms = 0;
+  while (class < EDDY_TIMES - 1 && ms > bounds[class]) class++;
+  eddy_stat_add(&times->classes[class], 1);
+  eddy_stat_add(&times->sum_ms, (uint64_t)ms);
+}
+
 void eddy_stats_merge(struct eddy_pipeline_stats *sum, struct eddy_worker_stats *worker) {
-#define X(name, help) sum->name += eddy_stat_get(&worker->name);
+#define X(name, metric, help) sum->name += eddy_stat_get(&worker->name);
   EDDY_STATS(X)
 #undef X
+  merge_counts(sum->invalid_by, worker->invalid_by, EDDY_INVALID_REASONS);
+  merge_counts(sum->suppressed_by, worker->suppressed_by, EDDY_SUPPRESSION_COUNT);
+  merge_times(&sum->commit_time, &worker->commit_time);
+  merge_times(&sum->latency, &worker->latency);
+  if (sum->workers < EDDY_WORKERS_MAX) sum->heartbeats[sum->workers++] = eddy_stat_get(&worker->heartbeat);
   pthread_mutex_lock(&worker->lock);
+  merge_partitions(sum, &worker->board);
   merge_segments(sum, &worker->board);
   merge_triggers(sum, &worker->board);
   pthread_mutex_unlock(&worker->lock);
@@ -84,6 +119,14 @@ static void describe_reason(char *into, size_t size, const struct eddy_trigger_s
   char text[EDDY_REASON_TEXT_MAX];
   size_t length = eddy_reason_text(spec, fired, text);
   copy_text(into, size, (struct eddy_str){text, (uint32_t)length});
+}
+
+void eddy_board_partitions(struct eddy_worker_stats *stats, const struct eddy_board_partition *partitions, size_t count) {
+  if (count > EDDY_BOARD_PARTITIONS) count = EDDY_BOARD_PARTITIONS;
+  pthread_mutex_lock(&stats->lock);
+  if (count > 0) memcpy(stats->board.partitions, partitions, count * sizeof(*partitions));
+  stats->board.partition_count = (uint16_t)count;
+  pthread_mutex_unlock(&stats->lock);
 }
 
 void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *spec, const struct eddy_effect *effect) {

@@ -11,35 +11,54 @@
 #include "eddy/engine.h"
 #include "sink/redis_sink.h"
 
-/* Summed over workers. */
-#define EDDY_STATS(X)                                              \
-  X(events, "events applied")                                      \
-  X(invalid, "records sent to the dead-letter topic")              \
-  X(clamped, "future stamps clamped")                              \
-  X(late, "events older than partition time when they arrived")    \
-  X(duplicates, "events ignored because their id was seen")        \
-  X(segment_changes, "segment changes")                            \
-  X(triggers_fired, "triggers fired")                              \
-  X(triggers_suppressed, "triggers suppressed")                    \
-  X(outputs, "records committed to output topics")                 \
-  X(commits, "transactions committed")                             \
-  X(aborts, "transactions aborted")                                \
-  X(models, "model versions published")                            \
-  X(partitions, "input partitions owned now")                      \
-  X(partitions_at_end, "of these, at their end")                   \
-  X(paused, "of these, paused")                                    \
-  X(users, "profiles in memory")                                   \
-  X(memory, "bytes of state")                                      \
-  X(lag, "records in the input that are not read yet")             \
-  X(redis_connected, "Redis connections that are up")              \
-  X(redis_written, "entries written to Redis")                     \
-  X(redis_refused, "writes refused by Redis as older")             \
-  X(redis_coalesced, "changes replaced by newer ones before the write") \
-  X(redis_dropped, "trigger entries dropped for want of room")     \
-  X(redis_errors, "errors of Redis")                               \
-  X(redis_pending, "bytes that wait for Redis")
+/* Summed over workers. X(field, name for Prometheus, help): a name that ends in _total is a counter, else a gauge; NULL: shown
+ * in parts (metrics.c). */
+#define EDDY_STATS(X)                                                                                 \
+  X(events, "eddy_events_total", "events applied")                                                    \
+  X(invalid, NULL, "records sent to the dead-letter topic")                                           \
+  X(clamped, "eddy_clamped_total", "future stamps clamped")                                           \
+  X(late, "eddy_late_events_total", "events older than partition time when they arrived")             \
+  X(duplicates, "eddy_duplicates_total", "events ignored because their id was seen")                  \
+  X(segment_changes, "eddy_segment_changes_total", "segment changes")                                 \
+  X(triggers_fired, NULL, "triggers fired")                                                           \
+  X(triggers_suppressed, NULL, "triggers suppressed")                                                 \
+  X(outputs, "eddy_outputs_total", "records committed to output topics")                              \
+  X(commits, "eddy_commits_total", "transactions committed")                                          \
+  X(aborts, "eddy_aborts_total", "transactions aborted")                                              \
+  X(models, "eddy_models_total", "model versions published")                                          \
+  X(partitions, "eddy_partitions", "input partitions owned now")                                      \
+  X(partitions_at_end, "eddy_partitions_at_end", "input partitions at their end")                     \
+  X(paused, "eddy_partitions_paused", "input partitions that are paused")                             \
+  X(joined, "eddy_workers_joined", "workers that are members of the consumer group")                  \
+  X(away, "eddy_workers_without_broker", "workers that reach no broker")                              \
+  X(users, "eddy_users", "profiles in memory")                                                        \
+  X(memory, "eddy_state_bytes", "bytes of state")                                                     \
+  X(lag, "eddy_lag_records", "records in the input that are not read yet")                            \
+  X(redis_connected, "eddy_redis_connections", "Redis connections that are up")                       \
+  X(redis_written, "eddy_redis_written_total", "entries written to Redis")                            \
+  X(redis_refused, "eddy_redis_refused_total", "writes refused by Redis as older")                    \
+  X(redis_coalesced, "eddy_redis_coalesced_total", "changes replaced by newer ones before the write") \
+  X(redis_dropped, "eddy_redis_dropped_total", "trigger entries dropped for want of room")            \
+  X(redis_errors, "eddy_redis_errors_total", "errors of Redis")                                       \
+  X(redis_pending, "eddy_redis_pending_bytes", "bytes that wait for Redis")
 
-enum { EDDY_BOARD_TRIGGERS = 8, EDDY_BOARD_TEXT = 128 };
+enum {
+  EDDY_INVALID_REASONS = 18, /* rows of EDDY_EVENT_ERRORS */
+  EDDY_BOARD_TRIGGERS = 8,
+  EDDY_BOARD_TEXT = 128,
+  EDDY_BOARD_PARTITIONS = 512, /* shown one by one; the sums above count all */
+  EDDY_WORKERS_MAX = 64,
+  EDDY_TIMES = 12,
+};
+
+/* How long something took, once per commit: the upper bounds of the classes in ms; the last class has none. */
+#define EDDY_TIME_BOUNDS {5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000}
+struct eddy_worker_times {
+  _Atomic uint64_t classes[EDDY_TIMES], sum_ms;
+};
+struct eddy_times {
+  uint64_t classes[EDDY_TIMES], sum_ms;
+};
 
 /* A trigger as a person wants to see it. */
 struct eddy_board_trigger {
@@ -58,7 +77,16 @@ struct eddy_board_segment {
   uint64_t users;
 };
 
+struct eddy_board_partition {
+  int32_t id;
+  bool paused;
+  uint64_t lag;
+  int64_t time; /* partition time, or EDDY_TIME_NONE */
+};
+
 struct eddy_board {
+  uint16_t partition_count;
+  struct eddy_board_partition partitions[EDDY_BOARD_PARTITIONS];
   uint64_t model_version;
   uint16_t segment_count;
   struct eddy_board_segment segments[EDDY_CLUSTERS_MAX];
@@ -67,9 +95,13 @@ struct eddy_board {
 };
 
 struct eddy_worker_stats {
-#define X(name, help) _Atomic uint64_t name;
+#define X(name, metric, help) _Atomic uint64_t name;
   EDDY_STATS(X)
 #undef X
+  _Atomic uint64_t invalid_by[EDDY_INVALID_REASONS];       /* by -101 - error */
+  _Atomic uint64_t suppressed_by[EDDY_SUPPRESSION_COUNT];
+  _Atomic uint64_t heartbeat; /* monotonic ms: the loop turned, or a wait for the broker made its next try */
+  struct eddy_worker_times commit_time, latency;
   pthread_mutex_t lock; /* of board */
   struct eddy_board board;
 };
@@ -84,9 +116,16 @@ static inline uint64_t eddy_stat_get(const _Atomic uint64_t *stat) { return atom
 
 /* The sum over workers. Large: keep it off small stacks. */
 struct eddy_pipeline_stats {
-#define X(name, help) uint64_t name;
+#define X(name, metric, help) uint64_t name;
   EDDY_STATS(X)
 #undef X
+  uint64_t invalid_by[EDDY_INVALID_REASONS], suppressed_by[EDDY_SUPPRESSION_COUNT];
+  struct eddy_times commit_time; /* from the last record to the broker's word */
+  struct eddy_times latency;     /* from the timestamp of a transaction's oldest record to its commit */
+  uint32_t workers;
+  uint64_t heartbeats[EDDY_WORKERS_MAX]; /* by worker */
+  uint16_t partition_count;
+  struct eddy_board_partition board_partitions[EDDY_BOARD_PARTITIONS];
   uint64_t model_version;
   uint16_t segment_count;
   struct eddy_board_segment segments[EDDY_CLUSTERS_MAX]; /* largest first */
@@ -100,6 +139,11 @@ void eddy_worker_stats_fini(struct eddy_worker_stats *stats);
 void eddy_stats_merge(struct eddy_pipeline_stats *sum, struct eddy_worker_stats *worker);
 void eddy_stats_finish(struct eddy_pipeline_stats *sum);
 
+/* Counts one duration; a negative one (clocks that disagree) counts as 0. */
+void eddy_times_add(struct eddy_worker_times *times, int64_t ms);
+
+/* Replaces the partitions. */
+void eddy_board_partitions(struct eddy_worker_stats *stats, const struct eddy_board_partition *partitions, size_t count);
 /* Puts a fired trigger on the board. */
 void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *spec, const struct eddy_effect *effect);
 /* Replaces the segments: sizes[i] = users of slot i of `model` (NULL = no model). */

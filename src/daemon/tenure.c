@@ -25,6 +25,7 @@ static rd_kafka_topic_partition_list_t *read_committed(struct eddy_worker *worke
   rd_kafka_topic_partition_list_add_range(list, worker->topics.input, 0, worker->partition_count - 1);
   int64_t started = eddy_clock_mono();
   while (!eddy_worker_ending(worker) && eddy_clock_mono() - started < UNSTABLE_MAX_MS) {
+    eddy_worker_beat(worker);
     rd_kafka_resp_err_t error = eddy_kafka_source_committed(worker->source, list, CALL_MS);
     if (!error) return list;
     eddy_log(worker->logger, EDDY_LOG_DEBUG, "committed offsets are not stable", "worker=%u reason=\"%s\"", worker->index,

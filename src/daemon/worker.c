@@ -26,11 +26,18 @@ enum {
 
 /* Start ------------------------------------------------------------------------------------------------------------------- */
 
-static int handler_assigned(void *ctx, rd_kafka_topic_partition_list_t *partitions) { return eddy_tenure_begin(ctx,
-                                                                                                               partitions); }
+static int handler_assigned(void *ctx, rd_kafka_topic_partition_list_t *partitions) {
+  struct eddy_worker *worker = ctx;
+  int error = eddy_tenure_begin(worker, partitions);
+  if (!error) eddy_stat_set(&worker->stats.joined, 1);
+  return error;
+}
 
 static void handler_revoked(void *ctx, const rd_kafka_topic_partition_list_t *partitions, bool lost) {
-  eddy_tenure_end(ctx, partitions, lost);
+  struct eddy_worker *worker = ctx;
+  eddy_tenure_end(worker, partitions, lost);
+  if (lost) worker->oldest_record = 0;
+  if (lost || worker->stopping) eddy_stat_set(&worker->stats.joined, 0);
 }
 
 static void handler_unreachable(void *ctx, bool all) { eddy_ingest_doubt(ctx, all); }
@@ -74,6 +81,7 @@ static int await_topics(struct eddy_worker *worker) {
   const struct eddy_logger *logger = worker->index == 0 ? worker->logger : NULL; /* one voice is enough */
   while (!eddy_worker_ending(worker)) {
     char why[512];
+    eddy_worker_beat(worker);
     enum eddy_topics_result result = eddy_topics_check(&worker->topics, eddy_kafka_source_client(worker->source),
                                                        worker->config->kafka.create_topics, logger, why, sizeof(why));
     /* Errors of the time before; nothing else comes yet. */
@@ -167,6 +175,7 @@ static void adopt_model(struct eddy_worker *worker) {
 static void await_model(struct eddy_worker *worker) {
   int64_t started = eddy_clock_mono();
   while (!eddy_model_watch_ready(worker->watch) && eddy_clock_mono() - started < MODEL_WAIT_MS && !eddy_worker_ending(worker)) {
+    eddy_worker_beat(worker);
     eddy_model_watch_poll(worker->watch);
     eddy_clock_sleep(2);
   }
@@ -224,6 +233,7 @@ static void on_commit(uv_timer_t *timer) {
 static void on_tick(uv_timer_t *timer) {
   struct eddy_worker *worker = timer->data;
   int64_t mono = eddy_clock_mono();
+  eddy_worker_beat(worker);
   eddy_tenure_retry(worker, mono);
   if (eddy_ingest_tick(worker, TICK_BUDGET)) eddy_worker_more(worker);
   eddy_kafka_sink_poll(worker->sink);
@@ -328,6 +338,7 @@ int eddy_worker_start(struct eddy_worker **out, const struct eddy_worker_options
   worker->ended_ctx = options->ctx;
   worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   eddy_worker_stats_init(&worker->stats);
+  eddy_worker_beat(worker);
   eddy_outbox_init(&worker->outbox);
   eddy_event_room_init(&worker->room);
   eddy_buffer_init(&worker->scratch, NULL);

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "daemon/clock.h"
+
 void eddy_worker_fail(struct eddy_worker *worker, int exit_code, const char *message, const char *fields_format, ...) {
   char fields[1000];
   va_list arguments;
@@ -21,6 +23,7 @@ bool eddy_worker_ending(const struct eddy_worker *worker) {
 void eddy_worker_say_away(struct eddy_worker *worker, const char *reason) {
   if (worker->away) return;
   worker->away = true;
+  eddy_stat_set(&worker->stats.away, 1);
   eddy_log(worker->logger, EDDY_LOG_WARN, "waiting for Kafka", "worker=%u brokers=%s reason=\"%s\"", worker->index,
            worker->config->kafka.brokers, reason);
 }
@@ -28,8 +31,11 @@ void eddy_worker_say_away(struct eddy_worker *worker, const char *reason) {
 void eddy_worker_say_back(struct eddy_worker *worker) {
   if (!worker->away) return;
   worker->away = false;
+  eddy_stat_set(&worker->stats.away, 0);
   eddy_log(worker->logger, EDDY_LOG_INFO, "Kafka is back", "worker=%u", worker->index);
 }
+
+void eddy_worker_beat(struct eddy_worker *worker) { eddy_stat_set(&worker->stats.heartbeat, (uint64_t)eddy_clock_mono()); }
 
 struct eddy_partition *eddy_worker_partition(const struct eddy_worker *worker, int32_t id) {
   return id >= 0 && id < worker->partition_count ? worker->partitions[id] : NULL;
@@ -49,7 +55,22 @@ struct totals {
   struct eddy_counters counters;
   uint64_t users, lag, owned, at_end, paused;
   uint64_t sizes[EDDY_CLUSTERS_MAX];
+  size_t shown;
+  struct eddy_board_partition partitions[EDDY_BOARD_PARTITIONS];
 };
+
+static uint64_t lag_of(const struct eddy_worker *worker, const struct eddy_partition *partition) {
+  int64_t behind = eddy_kafka_source_high(worker->source, partition->id) - partition->position;
+  return behind > 0 && partition->end.state != EDDY_END_REACHED ? (uint64_t)behind : 0;
+}
+
+static void show_partition(const struct eddy_partition *partition, uint64_t lag, struct totals *totals) {
+  if (totals->shown == EDDY_BOARD_PARTITIONS) return;
+  totals->partitions[totals->shown++] = (struct eddy_board_partition){.id = partition->id,
+                                                                      .paused = partition->pauses != 0,
+                                                                      .lag = lag,
+                                                                      .time = eddy_engine_partition_time(partition->engine)};
+}
 
 static void add_partition(const struct eddy_worker *worker, const struct eddy_partition *partition, struct totals *totals) {
   uint64_t sizes[EDDY_CLUSTERS_MAX] = {0};
@@ -58,8 +79,9 @@ static void add_partition(const struct eddy_worker *worker, const struct eddy_pa
   totals->owned++;
   totals->at_end += partition->end.state == EDDY_END_REACHED;
   totals->paused += partition->pauses != 0;
-  int64_t behind = eddy_kafka_source_high(worker->source, partition->id) - partition->position;
-  if (behind > 0 && partition->end.state != EDDY_END_REACHED) totals->lag += (uint64_t)behind;
+  uint64_t lag = lag_of(worker, partition);
+  totals->lag += lag;
+  show_partition(partition, lag, totals);
   if (!worker->model) return;
   eddy_engine_segment_sizes(partition->engine, sizes);
   for (int i = 0; i < EDDY_CLUSTERS_MAX; i++) totals->sizes[i] += sizes[i];
@@ -80,6 +102,7 @@ static void publish_totals(struct eddy_worker *worker, const struct totals *tota
   eddy_stat_set(&stats->paused, totals->paused);
   eddy_stat_set(&stats->memory, worker->budget.used);
   eddy_board_segments(stats, worker->model, totals->sizes);
+  eddy_board_partitions(stats, totals->partitions, totals->shown);
 }
 
 static void publish_redis(struct eddy_worker *worker) {
@@ -96,6 +119,7 @@ static void publish_redis(struct eddy_worker *worker) {
 }
 
 void eddy_worker_publish_stats(struct eddy_worker *worker) {
+  eddy_worker_beat(worker);
   struct totals totals = {.counters = worker->retired};
   for (int32_t i = 0; i < worker->partition_count; i++) {
     if (worker->partitions[i]) add_partition(worker, worker->partitions[i], &totals);

@@ -76,8 +76,10 @@ struct eddy_worker {
 
   enum eddy_commit_state commit_state;
   int64_t opened_at;              /* monotonic: begin of the transaction */
+  int64_t sealed_at;              /* monotonic: its end was asked for */
   int64_t retry_at;               /* monotonic: not before this after an abort */
   int64_t retry_wait;
+  int64_t oldest_record;          /* wall time: timestamp of the oldest record not committed yet, 0 = none */
   int64_t blocked_since;          /* monotonic: first of the aborts in a row, 0 = none */
   struct eddy_counters retired;   /* of engines that are gone */
   struct eddy_worker_stats stats;
@@ -91,6 +93,8 @@ bool eddy_worker_ending(const struct eddy_worker *worker);
 /* "waiting for Kafka" and "Kafka is back", once each. */
 void eddy_worker_say_away(struct eddy_worker *worker, const char *reason);
 void eddy_worker_say_back(struct eddy_worker *worker);
+/* The worker is alive: its loop turns, or it waits for a broker in small steps. */
+void eddy_worker_beat(struct eddy_worker *worker);
 /* Our partition of this number or NULL. */
 struct eddy_partition *eddy_worker_partition(const struct eddy_worker *worker, int32_t id);
 /* Makes the loop go on without waiting for new data. */

@@ -28,7 +28,7 @@ static const struct mistake mistakes[] = {
      "did you mean `half_life`?"},
     {"features:\n  - {name: a, on: email_opend, half_life: 7d, cluster: true}\n", ":2:19:", "no event type \"email_opend\"",
      "did you mean `email_opened`?"},
-    {"http: {}\n", ":1:1:", "unknown key `http`", "eddy config reference"},
+    {"metrics: {}\n", ":1:1:", "unknown key `metrics`", "eddy config reference"},
     {"app: My Shop\n", ":1:6:", "`app`: expected", "a-z"},
     {"triggers:\n  - {name: Cart, after: page_viewed, for: 1h}\n", ":2:12:", "`name` in triggers[0]", "small letters"},
     /* units and ranges */
@@ -54,6 +54,8 @@ static const struct mistake mistakes[] = {
     {"redis: {url: localhost}\n", ":1:14:", "begins with redis:// or unix://", "redis://["},
     {"redis: {url: 'rediss://h'}\n", ":1:14:", "TLS is not available", ""},
     {"redis: {url: 'redis://:x@/1'}\n", ":1:14:", "the host is missing", ""},
+    {"http: {listen: '0.0.0.0:8377'}\n", ":1:16:", "must be a loopback address", ""},
+    {"http: {listen: 8377}\n", ":1:16:", "expected ADDRESS:PORT such as 127.0.0.1:8377, or none", ""},
     /* shapes */
     {"kafka: localhost\n", ":1:8:", "`kafka` must be a mapping", ""},
     {"features: {name: a}\n", ":1:11:", "`features` must be a list", "`- `"},

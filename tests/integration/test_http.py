@@ -1,0 +1,89 @@
+"""HTTP of a running pipeline: the demo's (a broker in its process, nothing to set up), and `eddy run` without a broker."""
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+
+import pytest
+from conftest import await_true
+from kafka_fixture import free_port
+
+
+def get(address, path):
+    try:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except urllib.error.URLError:
+        return 0, ""
+
+
+def number(page, name):
+    return float(re.search(rf"^{re.escape(name)} (\S+)$", page, re.M).group(1))
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Address of a demo's HTTP server, once the pipeline has a model."""
+    out = tmp_path_factory.mktemp("demo") / "out"
+    with open(out, "wb") as file:
+        process = subprocess.Popen([os.environ["EDDY_BIN"], "demo", "--duration", "120s", "--no-redis"], stdout=file, stderr=file)
+    try:
+        found = await_true(lambda: re.search(r"http://(\S+)/metrics", out.read_text()), 60, out.read_text)
+        await_true(lambda: json.loads(get(found.group(1), "/api/segments")[1])["segments"], 60, out.read_text)
+        yield found.group(1)
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_metrics_of_a_live_pipeline(demo):
+    status, page = get(demo, "/metrics")
+    assert status == 200
+    assert number(page, "eddy_events_total") > 0 and number(page, "eddy_users") > 0
+    assert number(page, "eddy_end_to_end_latency_seconds_count") > 0
+    assert number(page, 'eddy_commit_duration_seconds_bucket{le="+Inf"}') == number(page, "eddy_commit_duration_seconds_count")
+    assert len(re.findall(r"^eddy_partition_lag_records\{", page, re.M)) == number(page, "eddy_partitions")
+    await_true(lambda: number(get(demo, "/metrics")[1], "eddy_events_total") > number(page, "eddy_events_total"))
+
+
+def test_promtool_accepts_a_real_scrape(demo):
+    if not shutil.which("promtool"):
+        pytest.skip("no promtool: apt-get install prometheus")
+    check = subprocess.run(["promtool", "check", "metrics"], input=get(demo, "/metrics")[1], text=True, capture_output=True)
+    assert check.returncode == 0 and not check.stderr, check.stdout + check.stderr
+
+
+def test_health_and_segments(demo):
+    assert get(demo, "/healthz") == (200, '{"healthy":true,"stuck_workers":[]}\n')
+    status, ready = get(demo, "/readyz")
+    assert status == 200 and json.loads(ready)["ready"] and json.loads(ready)["partitions"] == 4
+    segments = json.loads(get(demo, "/api/segments")[1])
+    assert segments["model_version"] > 0 and all(segment["name"] for segment in segments["segments"])
+    assert get(demo, "/nothing")[0] == 404
+
+
+def test_without_a_broker_it_is_alive_but_not_ready(eddies):
+    address = f"127.0.0.1:{free_port()}"
+    eddy = eddies(f"kafka: {{brokers: '127.0.0.1:{free_port()}'}}\nhttp: {{listen: '{address}'}}\n").start()
+    await_true(lambda: "broker" in get(address, "/readyz")[1], 60, eddy.log)
+    status, ready = get(address, "/readyz")
+    assert status == 503 and len(json.loads(ready)["missing"]) == 2
+    assert get(address, "/healthz")[0] == 200
+    assert eddy.stop() == 0
+
+
+def test_a_taken_port_is_said_so(eddies):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        eddy = eddies(f"http: {{listen: '127.0.0.1:{taken.getsockname()[1]}'}}\n").start()
+        assert eddy.wait() == 69
+    assert "key=http.listen" in eddy.log() and "address already in use" in eddy.log()
