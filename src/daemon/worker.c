@@ -235,10 +235,11 @@ static void on_tick(uv_timer_t *timer) {
   int64_t mono = eddy_clock_mono();
   eddy_worker_beat(worker);
   eddy_tenure_retry(worker, mono);
+  /* What has arrived while the loop was busy comes before the clock does (it also makes up for a wake-up that was missed). */
+  on_turn(&worker->more);
   if (eddy_ingest_tick(worker, TICK_BUDGET)) eddy_worker_more(worker);
   eddy_kafka_sink_poll(worker->sink);
   if (mono % STATS_MS < TICK_MS) eddy_worker_publish_stats(worker);
-  on_turn(&worker->more); /* in case that a wake-up was missed */
 }
 
 static void run_loop(struct eddy_worker *worker) {
