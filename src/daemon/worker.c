@@ -238,7 +238,7 @@ static void on_tick(uv_timer_t *timer) {
   /* What has arrived while the loop was busy comes before the clock does (it also makes up for a wake-up that was missed). */
   on_turn(&worker->more);
   if (eddy_ingest_tick(worker, TICK_BUDGET)) eddy_worker_more(worker);
-  eddy_kafka_sink_poll(worker->sink);
+  if (worker->sink) eddy_kafka_sink_poll(worker->sink); /* none: it failed while a new one was made */
   if (mono % STATS_MS < TICK_MS) eddy_worker_publish_stats(worker);
 }
 
