@@ -41,9 +41,19 @@ static void set_state(struct eddy_worker *worker, enum eddy_commit_state next) {
 
 /* Producer ----------------------------------------------------------------------------------------------------------------- */
 
+/* A dead letter must also pass the producer: one that does not would fail every transaction it is part of. */
+static void limit_dead_letters(struct eddy_topics *topics, const rd_kafka_conf_t *conf) {
+  char value[32];
+  size_t size = sizeof(value);
+  if (rd_kafka_conf_get(conf, "message.max.bytes", value, &size) != RD_KAFKA_CONF_OK) return;
+  size_t max = strtoul(value, NULL, 10);
+  if (max < topics->dead_letter_max) topics->dead_letter_max = max;
+}
+
 static int make_sink(struct eddy_worker *worker) {
   char why[512];
   rd_kafka_conf_t *conf = eddy_kafka_conf(worker->config, EDDY_KAFKA_PRODUCER, worker->index, why, sizeof(why));
+  if (conf) limit_dead_letters(&worker->topics, conf);
   struct eddy_kafka_sink_options options = {.conf = conf, .topic_count = EDDY_TOPIC_COUNT, .logger = worker->logger};
   for (size_t i = 0; i < EDDY_TOPIC_COUNT; i++) options.topics[i] = worker->topics.names[i];
   if (conf && eddy_kafka_sink_open(&worker->sink, &options, why, sizeof(why)) == 0) return 0;
