@@ -120,14 +120,14 @@ static void take_in_model(struct eddy_model_watch *watch, const rd_kafka_message
   watch->fresh = true;
 }
 
-/* False if the trainer has no room now. */
+/* False if the trainer has no room, or there is no memory, now. */
 static bool take_in_delta(struct eddy_model_watch *watch, const rd_kafka_message_t *message) {
   struct eddy_model_delta delta;
   void *block = NULL;
   int error = eddy_delta_decode(&watch->options.config->spec, message->payload, message->len, &delta, &block);
   if (!error) error = eddy_trainer_thread_add(watch->trainer, &delta, (uint32_t)message->partition, message->offset);
   free(block);
-  if (error == EDDY_E_TOO_LARGE) return false;
+  if (error == EDDY_E_TOO_LARGE || error == EDDY_E_NOMEM) return false;
   if (error) {
     eddy_log(watch->options.logger, EDDY_LOG_DEBUG, "contributions ignored", "partition=%d offset=%lld reason=\"%s\"",
              message->partition, (long long)message->offset, eddy_strerror(error));
