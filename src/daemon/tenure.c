@@ -65,14 +65,23 @@ static uint64_t known_incarnation(const rd_kafka_topic_partition_list_t *committ
   return oldest;
 }
 
-static int first_offset(struct eddy_worker *worker, int32_t partition, int64_t *offset) {
-  int64_t low, high;
-  rd_kafka_resp_err_t error;
+static rd_kafka_resp_err_t ask_first(struct eddy_worker *worker, int32_t partition, int64_t *offset) {
+  int64_t low = 0, high = 0;
   if (worker->config->kafka.start == EDDY_START_TIME) {
-    error = eddy_kafka_source_at_time(worker->source, partition, worker->config->kafka.start_time, offset, CALL_MS);
-  } else {
-    error = eddy_kafka_source_bounds(worker->source, partition, &low, &high, CALL_MS);
-    *offset = worker->config->kafka.start == EDDY_START_EARLIEST ? low : high;
+    return eddy_kafka_source_at_time(worker->source, partition, worker->config->kafka.start_time, offset, CALL_MS);
+  }
+  rd_kafka_resp_err_t error = eddy_kafka_source_bounds(worker->source, partition, &low, &high, CALL_MS);
+  *offset = worker->config->kafka.start == EDDY_START_EARLIEST ? low : high;
+  return error;
+}
+
+/* The leader of a partition may be away for a moment, or not elected yet. */
+static int first_offset(struct eddy_worker *worker, int32_t partition, int64_t *offset) {
+  int64_t started = eddy_clock_mono();
+  rd_kafka_resp_err_t error;
+  while ((error = ask_first(worker, partition, offset)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (eddy_worker_ending(worker) || eddy_clock_mono() - started >= UNSTABLE_MAX_MS) break;
+    eddy_clock_sleep(50);
   }
   if (!error) return 0;
   eddy_worker_fail(worker, 75, "first offset cannot be found", "topic=%s partition=%d reason=\"%s\"", worker->topics.input,
