@@ -160,7 +160,8 @@ static void reread_newborn(struct eddy_worker *worker, size_t count) {
 
 /* While commits fail, what waits for them is bounded: stop reading. */
 static void hold_back(struct eddy_worker *worker) {
-  if (worker->outbox.count < BACKLOG_FACTOR * EDDY_COMMIT_RECORDS_MAX) return;
+  const struct eddy_outbox *outbox = &worker->outbox;
+  if (outbox->count < BACKLOG_FACTOR * EDDY_COMMIT_RECORDS_MAX && outbox->bytes < BACKLOG_FACTOR * EDDY_COMMIT_BYTES_MAX) return;
   for (int32_t i = 0; i < worker->partition_count; i++) {
     if (worker->partitions[i]) eddy_tenure_pause(worker, worker->partitions[i], EDDY_PAUSE_BACKLOG, BACKLOG_WAIT_MS);
   }
