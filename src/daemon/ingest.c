@@ -20,7 +20,9 @@ struct run {
   int64_t offsets[EDDY_BATCH_MAX];
 };
 
+/* Said once per pause: while it lasts, each tick may run short again. */
 static void short_of_memory(struct eddy_worker *worker, struct eddy_partition *partition) {
+  if (partition->pauses & EDDY_PAUSE_MEMORY) return;
   eddy_log(worker->logger, EDDY_LOG_ERROR, "partition paused: out of memory",
            "partition=%d offset=%" PRId64 " used=%zu hint=\"raise profile.memory_max\"", partition->id, partition->position,
            worker->budget.used);
