@@ -14,6 +14,7 @@
 #include "codec/event_error.h"
 #include "codec/output_codec.h"
 #include "daemon/config.h"
+#include "daemon/train_options.h"
 #include "eddy/eddy.h"
 #include "source/file_source.h"
 #include "trainer/trainer.h"
@@ -108,14 +109,8 @@ static int make_engine(struct replay *replay) {
 }
 
 static int make_trainer(struct replay *replay) {
-  struct eddy_trainer_options options;
   if (!replay->config.model.train) return 0;
-  eddy_trainer_options_default(&options, &replay->config.spec);
-  options.clusters = replay->config.model.segments;
-  options.half_life_ms = replay->config.model.half_life_ms;
-  options.epoch_contributions = replay->config.model.epoch;
-  if (replay->config.model.buffer_min) options.buffer_min = replay->config.model.buffer_min;
-  options.seed = eddy_hash_mix(replay->config.seed);
+  struct eddy_trainer_options options = eddy_train_options(&replay->config, eddy_hash_mix(replay->config.seed));
   return eddy_trainer_new(&replay->trainer, &options);
 }
 

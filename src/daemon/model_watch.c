@@ -7,6 +7,7 @@
 #include "codec/output_codec.h"
 #include "daemon/clock.h"
 #include "daemon/kafka_conf.h"
+#include "daemon/train_options.h"
 
 enum { POLL_MAX = 64, PROBE_MS = 500 };
 
@@ -137,13 +138,7 @@ static bool take_in_delta(struct eddy_model_watch *watch, const rd_kafka_message
 
 static struct eddy_trainer *make_trainer(const struct eddy_model_watch *watch) {
   const struct eddy_config *config = watch->options.config;
-  struct eddy_trainer_options options;
-  eddy_trainer_options_default(&options, &config->spec);
-  options.clusters = config->model.segments;
-  options.half_life_ms = config->model.half_life_ms;
-  options.epoch_contributions = config->model.epoch;
-  if (config->model.buffer_min) options.buffer_min = config->model.buffer_min;
-  options.seed = config->seed;
+  struct eddy_trainer_options options = eddy_train_options(config, config->seed);
   struct eddy_trainer *trainer = NULL;
   if (eddy_trainer_new(&trainer, &options) != 0) return NULL;
   if (watch->newest_block && eddy_trainer_resume(trainer, &watch->newest) != 0) {
