@@ -6,7 +6,7 @@ import struct
 import time
 
 import pytest
-from conftest import await_true
+from conftest import await_true, effect_gaps
 from kafka_fixture import decode, encode_event, event_record
 
 HOUR = 3_600_000
@@ -121,17 +121,7 @@ def test_segments(kafka, eddies, app):
     assert models and len(models[0]["segments"]) == 2
     assert len({message.key() for message in kafka.read(f"{app}.segments")}) == 2
     assert eddy.stop() == 0, eddy.log()
-    assert no_gaps(kafka, app)
-
-
-def no_gaps(kafka, app):
-    """Effect numbers of a partition have no gap over all outputs."""
-    numbers = {}
-    for topic, name in (("segment-changes", "SegmentChange"), ("triggers", "Trigger"), ("suppressed", "Suppressed"),
-                        ("model-delta", "ModelDelta")):
-        for message in kafka.read(f"{app}.{topic}"):
-            numbers.setdefault(message.partition(), []).append(decode(name, message.value())["effect"])
-    return all(sorted(found) == list(range(len(found))) for found in numbers.values())
+    assert not effect_gaps(kafka, app)
 
 
 def garbage():
