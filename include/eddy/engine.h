@@ -23,6 +23,8 @@ struct eddy_engine_options {
   size_t memory_max;                 /* bytes; 0 = no ceiling beyond the allocator's own */
   uint64_t seed;                     /* of the generator (reservoir sampling) */
   uint64_t hash_key[2];              /* of the profile index, so that ids cannot be chosen to collide */
+  uint64_t erasure_key[2];           /* under which erased users are remembered; the same for ever */
+  bool durable;                      /* keep count of what has to be written, see eddy/durable.h */
 };
 
 /* A new, empty engine. 0, EDDY_E_NOMEM or EDDY_E_INVALID. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codec/event_error.h"
+#include "source/kafka_message.h"
 
 enum { HEADER_ROOM = 4096 }; /* our own headers and the framing of a record */
 
@@ -48,9 +49,9 @@ static size_t headers_size(const rd_kafka_headers_t *headers) {
 
 /* The original headers, or an empty list if they alone are too large. */
 static rd_kafka_headers_t *start_headers(const rd_kafka_message_t *message, size_t max, size_t *size) {
-  rd_kafka_headers_t *original = NULL;
+  const rd_kafka_headers_t *original = eddy_kafka_message_headers(message);
   *size = 0;
-  if (rd_kafka_message_headers(message, &original) != RD_KAFKA_RESP_ERR_NO_ERROR) return rd_kafka_headers_new(8);
+  if (!original) return rd_kafka_headers_new(8);
   *size = headers_size(original);
   if (*size <= max) return rd_kafka_headers_copy(original);
   rd_kafka_headers_t *headers = rd_kafka_headers_new(8);

@@ -9,6 +9,7 @@
 #include "daemon/dead_letter.h"
 #include "daemon/emit.h"
 #include "daemon/tenure.h"
+#include "source/kafka_message.h"
 
 enum { MEMORY_WAIT_MS = 5000, SCHEMA_WAIT_MS = 1000, BACKLOG_WAIT_MS = 200, BACKLOG_FACTOR = 2 };
 
@@ -62,12 +63,9 @@ static void reject(struct eddy_worker *worker, const rd_kafka_message_t *message
 
 /* Appends the event to the run, or answers why not. */
 static int decode(struct eddy_worker *worker, struct run *run, const rd_kafka_message_t *message) {
-  rd_kafka_timestamp_type_t kind;
   struct eddy_raw_record raw = {.key = message->key, .key_size = message->key_len, .value = message->payload,
                                 .value_size = message->len};
-  raw.record_time = rd_kafka_message_timestamp(message, &kind);
-  raw.log_append = kind == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
-  if (kind == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || raw.record_time < 0) raw.record_time = EDDY_TIME_NONE;
+  raw.record_time = eddy_kafka_message_time(message, &raw.log_append);
   bool clamped = false;
   int error = eddy_event_decoder_run(worker->decoder, &raw, &worker->room, &worker->events[run->count], &clamped);
   if (error) return error;
@@ -178,9 +176,9 @@ static void produce_or_commit(struct eddy_worker *worker) {
 
 /* The first record of a batch stands for all of it: nothing is measured per event. */
 static void note_oldest(struct eddy_worker *worker) {
-  rd_kafka_timestamp_type_t kind;
+  bool log_append;
   if (worker->messages[0]->err) return;
-  int64_t time = rd_kafka_message_timestamp(worker->messages[0], &kind);
+  int64_t time = eddy_kafka_message_time(worker->messages[0], &log_append);
   if (time > 0 && (worker->oldest_record == 0 || time < worker->oldest_record)) worker->oldest_record = time;
 }
 
@@ -196,7 +194,7 @@ bool eddy_ingest_poll(struct eddy_worker *worker) {
   for (size_t i = 0; i < count; i++) take_in(worker, &run, worker->messages[i], now);
   apply(worker, &run, now);
   reread_newborn(worker, count);
-  for (size_t i = 0; i < count; i++) rd_kafka_message_destroy(worker->messages[i]);
+  for (size_t i = 0; i < count; i++) eddy_kafka_message_destroy(worker->messages[i]);
   eddy_event_room_clear(&worker->room);
   produce_or_commit(worker);
   return count == EDDY_BATCH_MAX;

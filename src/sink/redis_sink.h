@@ -20,6 +20,7 @@
 #include <uv.h>
 
 #include "base/logger.h"
+#include "eddy/durable.h"
 #include "eddy/effect.h"
 #include "eddy/model.h"
 
@@ -32,6 +33,8 @@ struct eddy_redis_options {
   const struct eddy_spec *spec;
   uint32_t stream_max_length;
   uint64_t buffer_max; /* bytes */
+  void (*lost)(void *ctx, uint32_t partition); /* Redis no longer has what it acknowledged; may be NULL */
+  void *lost_ctx;
   const struct eddy_logger *logger;
 };
 
@@ -43,6 +46,40 @@ int eddy_redis_sink_open(struct eddy_redis_sink **sink, const struct eddy_redis_
  * NULL. */
 void eddy_redis_sink_committed(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
                                const struct eddy_effect *effects, size_t count, const struct eddy_model *model);
+
+/* What Redis is known to have of a partition: everything that commits up to `sequence` changed, and the trigger entries up to effect
+ * number `trigger`. Advances in steps of about a second. */
+struct eddy_redis_ack {
+  bool known;
+  uint64_t sequence, trigger;
+  int64_t since; /* wall time: trigger entries that were committed before it are there */
+};
+struct eddy_redis_ack eddy_redis_sink_acked(const struct eddy_redis_sink *sink, uint32_t partition);
+
+/* A tenure of a partition begins, with what its predecessor knew about Redis, at a commit sequence; or ends: what waits is still
+ * written. While a partition is in tenure Redis is asked, at each connect and with each heartbeat, whether it still has what was
+ * acknowledged; if not (flushed, failed over, restored from an old copy) options.lost is called. */
+void eddy_redis_sink_begin(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
+                           const struct eddy_redis_ack *ack);
+void eddy_redis_sink_end(struct eddy_redis_sink *sink, uint32_t partition);
+
+/* What is true of a user as of a commit, from memory (a restart, a full resynchronisation); has_segment false: leaves its segment. False
+ * if there is no room now. */
+bool eddy_redis_sink_put(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
+                         const struct eddy_member *member, const struct eddy_model *model);
+/* The user is gone: its hash and its membership are deleted. */
+bool eddy_redis_sink_gone(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
+                          struct eddy_str user_id);
+/* A record of topic triggers that Redis may not have; in order, before any newer effect of the partition is committed. Records up to the
+ * acknowledged number are passed over. 0, or EDDY_E_CORRUPT if it is none. */
+int eddy_redis_sink_resend(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, const void *record,
+                           size_t size);
+/* Effect number of a record of topic triggers, without resending it; false if it is none. */
+bool eddy_redis_sink_trigger_number(struct eddy_redis_sink *sink, const void *record, size_t size, uint64_t *number);
+/* A full resynchronisation of the partition has handed over every user: once that is written Redis has all. */
+void eddy_redis_sink_complete(struct eddy_redis_sink *sink, uint32_t partition);
+/* Share of the memory for waiting changes that is in use, 0..1: whoever hands over much slows down beyond a half. */
+double eddy_redis_sink_pressure(const struct eddy_redis_sink *sink);
 
 struct eddy_redis_stats {
   bool connected;
