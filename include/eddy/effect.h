@@ -99,6 +99,13 @@ struct eddy_model_delta {
 };
 enum { EDDY_DELTA_VECTORS_MAX = 256 };
 
+/* A user was erased on request: whatever was known of it is gone, and a marker keeps it away until consent is given anew. */
+struct eddy_profile_erased {
+  int64_t erased_at;        /* event time of the erasure; the newest one if there were several */
+  bool had_profile;         /* false: there was nothing to drop */
+  struct eddy_str event_id; /* of the erasure; absent if it has none */
+};
+
 struct eddy_effect {
   enum eddy_effect_kind kind;
   uint64_t number;          /* effect number of the engine, without gaps; deltas have one, too */
@@ -107,6 +114,7 @@ struct eddy_effect {
     struct eddy_segment_changed segment;
     struct eddy_trigger_fired trigger;
     struct eddy_model_delta delta;
+    struct eddy_profile_erased erased;
   } as;
 };
 

@@ -174,7 +174,9 @@ static int prepare_record(struct step *step) {
 
 static int reserve_effects(struct step *step) {
   if (step->effects == NULL) return 0;
-  return eddy_effects_reserve(step->effects, EDDY_SEGMENT_EFFECTS, EDDY_SEGMENT_EFFECTS * EDDY_SEGMENT_EFFECT_BYTES);
+  size_t bytes = EDDY_SEGMENT_EFFECTS * EDDY_SEGMENT_EFFECT_BYTES;
+  if (erases(step)) bytes += step->event->event_id.len + sizeof(uint64_t);
+  return eddy_effects_reserve(step->effects, EDDY_SEGMENT_EFFECTS, bytes);
 }
 
 static int prepare(struct step *step) {
@@ -198,6 +200,11 @@ static void erase(struct step *step) {
     effect->kind = EDDY_PROFILE_ERASED;
     effect->number = step->engine->next_effect++;
     effect->user_id = eddy_effects_copy_str(step->effects, step->event->user_id);
+    effect->as.erased = (struct eddy_profile_erased){
+        .erased_at = step->event->event_time,
+        .had_profile = profile != NULL,
+        .event_id = eddy_effects_copy_str(step->effects, step->event->event_id),
+    };
   }
   if (profile == NULL) return;
   step->counters->erased++;
