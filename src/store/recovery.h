@@ -17,6 +17,7 @@ struct eddy_recovery;
 struct eddy_recovery_options {
   struct eddy_changelog_options changelog; /* engine: new and empty */
   bool expect_nothing;                     /* no offset is committed: any record is a contradiction */
+  bool adopt_newest;                       /* with expect_nothing: if there is state after all, go on from its newest aggregate */
   uint64_t sequence;                       /* that of the committed offset */
   int64_t position;                        /* the committed offset */
 };
@@ -34,11 +35,14 @@ enum eddy_recovery_result {
 /* One record; value NULL = tombstone. */
 enum eddy_recovery_result eddy_recovery_take(struct eddy_recovery *recovery, const void *key, size_t key_size, const void *value,
                                              size_t value_size, int64_t offset, char *why, size_t why_size);
-/* The end of the changelog was reached. DONE if nothing was expected and nothing was found; MORE if the aggregate may still come
- * (its marker is on the way). */
-enum eddy_recovery_result eddy_recovery_at_end(const struct eddy_recovery *recovery);
+/* The end of the changelog was reached. DONE if nothing was expected and nothing was found; REFUSED if something was; MORE if the
+ * aggregate may still come (its marker is on the way). */
+enum eddy_recovery_result eddy_recovery_at_end(struct eddy_recovery *recovery, char *why, size_t why_size);
+/* The commit of the newest aggregate that was read, also where nothing was expected: from there `--offsets-from-profiles` goes on.
+ * False if there was none. */
+bool eddy_recovery_found(const struct eddy_recovery *recovery, struct eddy_changelog_place *place);
 /* Rule 23. 0, or -1 with a sentence: log start <= replay_from <= position <= log end. `accept_loss`: events between replay_from and
- * the start are given up. Sets where the replay begins. */
+ * the start are given up; if the start is beyond the position, live operation begins at the start. Sets where the replay begins. */
 int eddy_recovery_check_log(struct eddy_recovery *recovery, int64_t log_start, int64_t log_end, bool accept_loss, char *why,
                             size_t why_size);
 
