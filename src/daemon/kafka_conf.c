@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sink/kafka_sink.h"
+#include "source/kafka_reader.h"
 #include "source/kafka_source.h"
 
 /* The property's name for this role; NULL if it is meant for the other client. */
@@ -60,6 +61,27 @@ static int name_client(rd_kafka_conf_t *conf, const struct eddy_config *config, 
              set(conf, "queued.max.messages.kbytes", why, size, "8192");
     case EDDY_KAFKA_WRITER:
       return set(conf, "enable.idempotence", why, size, "true");
+    case EDDY_KAFKA_RESTORER: /* the reader itself says what it needs */
+      return 0;
+  }
+  return -1;
+}
+
+/* What suits the role; the operator's properties come after it. */
+static int prefer(rd_kafka_conf_t *conf, enum eddy_kafka_role role, char *why, size_t why_size) {
+  switch (role) {
+    case EDDY_KAFKA_PRODUCER:
+      eddy_kafka_sink_prefer(conf);
+      return 0;
+    case EDDY_KAFKA_WRITER: /* a user's events belong where Java's clients put them, too */
+      return set(conf, "partitioner", why, why_size, "murmur2_random");
+    case EDDY_KAFKA_RESTORER:
+      eddy_kafka_reader_prefer(conf);
+      return 0;
+    case EDDY_KAFKA_CONSUMER:
+    case EDDY_KAFKA_READER:
+      eddy_kafka_source_prefer(conf);
+      return 0;
   }
   return -1;
 }
@@ -67,16 +89,9 @@ static int name_client(rd_kafka_conf_t *conf, const struct eddy_config *config, 
 rd_kafka_conf_t *eddy_kafka_conf(const struct eddy_config *config, enum eddy_kafka_role role, uint32_t worker, char *why,
                                  size_t why_size) {
   rd_kafka_conf_t *conf = rd_kafka_conf_new();
-  int failed = 0;
-  if (role == EDDY_KAFKA_PRODUCER) {
-    eddy_kafka_sink_prefer(conf);
-  } else if (role == EDDY_KAFKA_WRITER) { /* a user's events belong where Java's clients put them, too */
-    failed = set(conf, "partitioner", why, why_size, "murmur2_random");
-  } else {
-    eddy_kafka_source_prefer(conf);
-  }
+  int failed = prefer(conf, role, why, why_size);
   failed = failed | set(conf, "bootstrap.servers", why, why_size, "%s", config->kafka.brokers) |
-               set(conf, "client.id", why, why_size, "%s-%s-%u", config->app, config->instance, worker);
+           set(conf, "client.id", why, why_size, "%s-%s-%u", config->app, config->instance, worker);
   if (!failed) failed = set_properties(conf, config, role, why, why_size);
   if (!failed) failed = name_client(conf, config, role, worker, why, why_size);
   if (!failed) return conf;

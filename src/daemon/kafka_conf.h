@@ -13,6 +13,7 @@ enum eddy_kafka_role {
   EDDY_KAFKA_PRODUCER, /* transactional */
   EDDY_KAFKA_READER,   /* reads topics of our own, in no group */
   EDDY_KAFKA_WRITER,   /* idempotent, without transactions: for input that people type */
+  EDDY_KAFKA_RESTORER, /* reads much of a topic at once, for source/kafka_reader */
 };
 
 /* `worker` = number of the worker in the process, part of its names. NULL with a sentence (file, line, property) in `why`. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source/kafka_offsets.h"
+
 enum {
   PREFETCH_MESSAGES = 100000, /* more than a commit interval's worth; with it at most 64 MB wait in memory */
   PREFETCH_LOW = PREFETCH_MESSAGES / 2,
@@ -88,6 +90,7 @@ static void gain(struct eddy_kafka_source *source, rd_kafka_topic_partition_list
     for (int i = 0; i < partitions->cnt; i++) partitions->elems[i].offset = RD_KAFKA_OFFSET_END;
   }
   log_failure(source, "partitions could not be taken", rd_kafka_incremental_assign(source->client, partitions));
+  rd_kafka_pause_partitions(source->client, partitions);
   if (partitions->cnt > 0) source->nudge_partition = partitions->elems[0].partition;
 }
 
@@ -176,19 +179,6 @@ void eddy_kafka_source_close(struct eddy_kafka_source *source) {
   free(source);
 }
 
-/* ListOffsets for one partition: a time, or -1 (next) or -2 (first). Not rd_kafka_query_watermark_offsets(): in 2.0.2 it does not
- * heed its timeout while the broker is away. */
-static rd_kafka_resp_err_t ask_offset(struct eddy_kafka_source *source, int32_t partition, int64_t time, int64_t *offset,
-                                      int timeout_ms) {
-  rd_kafka_topic_partition_list_t *times = rd_kafka_topic_partition_list_new(1);
-  rd_kafka_topic_partition_list_add(times, source->topic, partition)->offset = time;
-  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(source->client, times, timeout_ms);
-  if (!error) error = times->elems[0].err;
-  *offset = times->elems[0].offset;
-  rd_kafka_topic_partition_list_destroy(times);
-  return error;
-}
-
 /* librdkafka 2.0.2 looks at a prefetch queue that was full again only after a second, unless a request wakes the thread of the
  * broker: so ask something cheap as soon as the queue runs low. */
 static void nudge(struct eddy_kafka_source *source) {
@@ -197,7 +187,7 @@ static void nudge(struct eddy_kafka_source *source) {
   if (!low || source->nudged || source->nudge_partition < 0) return;
   source->nudged = true;
   int64_t next;
-  ask_offset(source, source->nudge_partition, RD_KAFKA_OFFSET_END, &next, NUDGE_MS);
+  eddy_kafka_offset_ask(source->client, source->topic, source->nudge_partition, RD_KAFKA_OFFSET_END, &next, NUDGE_MS);
 }
 
 size_t eddy_kafka_source_poll(struct eddy_kafka_source *source, rd_kafka_message_t **messages, size_t max) {
@@ -225,15 +215,12 @@ rd_kafka_resp_err_t eddy_kafka_source_committed(struct eddy_kafka_source *source
 
 rd_kafka_resp_err_t eddy_kafka_source_bounds(struct eddy_kafka_source *source, int32_t partition, int64_t *low, int64_t *high,
                                              int timeout_ms) {
-  rd_kafka_resp_err_t error = ask_offset(source, partition, RD_KAFKA_OFFSET_BEGINNING, low, timeout_ms);
-  return error ? error : ask_offset(source, partition, RD_KAFKA_OFFSET_END, high, timeout_ms);
+  return eddy_kafka_offset_bounds(source->client, source->topic, partition, low, high, timeout_ms);
 }
 
 rd_kafka_resp_err_t eddy_kafka_source_at_time(struct eddy_kafka_source *source, int32_t partition, int64_t time,
                                               int64_t *offset, int timeout_ms) {
-  rd_kafka_resp_err_t error = ask_offset(source, partition, time, offset, timeout_ms);
-  if (!error && *offset < 0) error = ask_offset(source, partition, RD_KAFKA_OFFSET_END, offset, timeout_ms);
-  return error;
+  return eddy_kafka_offset_at_time(source->client, source->topic, partition, time, offset, timeout_ms);
 }
 
 int64_t eddy_kafka_source_high(struct eddy_kafka_source *source, int32_t partition) {
@@ -262,10 +249,19 @@ void eddy_kafka_source_pause(struct eddy_kafka_source *source, int32_t partition
   rd_kafka_topic_partition_list_destroy(list);
 }
 
-void eddy_kafka_source_resume(struct eddy_kafka_source *source, int32_t partition) {
+rd_kafka_resp_err_t eddy_kafka_source_begin(struct eddy_kafka_source *source, int32_t partition, int64_t offset) {
   rd_kafka_topic_partition_list_t *list = one_partition(source, partition);
-  rd_kafka_resume_partitions(source->client, list);
+  list->elems[0].offset = offset;
+  rd_kafka_resp_err_t failure = rd_kafka_resume_partitions(source->client, list);
+  rd_kafka_error_t *error = failure ? NULL : rd_kafka_seek_partitions(source->client, list, SEEK_MS);
+  if (error) {
+    failure = rd_kafka_error_code(error);
+    rd_kafka_error_destroy(error);
+  }
+  if (!failure) failure = list->elems[0].err;
+  if (failure) rd_kafka_pause_partitions(source->client, list);
   rd_kafka_topic_partition_list_destroy(list);
+  return failure;
 }
 
 rd_kafka_consumer_group_metadata_t *eddy_kafka_source_group(struct eddy_kafka_source *source) {

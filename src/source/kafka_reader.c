@@ -1,0 +1,173 @@
+#include "source/kafka_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "source/kafka_offsets.h"
+
+enum {
+  NUDGE_LEAST = 1000, /* messages that once waited: less is no queue worth a question */
+  NUDGE_MS = 200,
+};
+
+struct eddy_kafka_reader {
+  rd_kafka_t *client;
+  rd_kafka_queue_t *queue;
+  rd_kafka_topic_t *topic;
+  const struct eddy_logger *logger;
+  rd_kafka_topic_partition_list_t *started;
+  int peak; /* longest that the queue was since the last nudge */
+};
+
+/* A name that this version of librdkafka does not know is left out: these are wishes. */
+static void prefer(rd_kafka_conf_t *conf, const char *name, const char *value) {
+  char why[256];
+  rd_kafka_conf_set(conf, name, value, why, sizeof(why));
+}
+
+void eddy_kafka_reader_prefer(rd_kafka_conf_t *conf) {
+  prefer(conf, "queued.min.messages", "1000000"); /* more than fit: the bytes are what limits */
+  prefer(conf, "queued.max.messages.kbytes", "65536");
+  prefer(conf, "fetch.message.max.bytes", "8388608");
+  prefer(conf, "fetch.max.bytes", "33554432");
+  prefer(conf, "receive.message.max.bytes", "100000000");
+  prefer(conf, "fetch.queue.backoff.ms", "10"); /* from 2.2.0 on */
+  prefer(conf, "fetch.wait.max.ms", "100");
+  prefer(conf, "fetch.error.backoff.ms", "50");
+  prefer(conf, "reconnect.backoff.ms", "50");
+  prefer(conf, "reconnect.backoff.max.ms", "1000");
+  prefer(conf, "socket.nagle.disable", "true");
+  prefer(conf, "socket.keepalive.enable", "true");
+  prefer(conf, "socket.receive.buffer.bytes", "1048576");
+  prefer(conf, "check.crcs", "false"); /* the records have a sum of their own */
+}
+
+/* What the contract rests on; not for the operator to change. An offset that is not there any more: all that there is, since
+ * readers bear seeing a record again, but not missing one. */
+static int require(rd_kafka_conf_t *conf, char *why, size_t why_size) {
+  static const char *const settings[][2] = {
+      {"enable.auto.commit", "false"},  {"enable.auto.offset.store", "false"}, {"isolation.level", "read_committed"},
+      {"enable.partition.eof", "true"}, {"auto.offset.reset", "earliest"},     {"allow.auto.create.topics", "false"},
+  };
+  for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
+    if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, why_size) != RD_KAFKA_CONF_OK) return -1;
+  }
+  return 0;
+}
+
+static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
+  const struct eddy_kafka_reader *reader = rd_kafka_opaque(client);
+  eddy_log(reader->logger, level <= 2 ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "kafka reader", "facility=%s text=\"%s\"", facility,
+           text);
+}
+
+static void on_error(rd_kafka_t *client, int error, const char *reason, void *opaque) {
+  (void)client;
+  const struct eddy_kafka_reader *reader = opaque;
+  eddy_log(reader->logger, EDDY_LOG_DEBUG, "kafka reader error", "error=%s reason=\"%s\"",
+           rd_kafka_err2name((rd_kafka_resp_err_t)error), reason);
+}
+
+/* 0, or -1 with `conf` still ours. */
+static int connect_client(struct eddy_kafka_reader *reader, rd_kafka_conf_t *conf, char *why, size_t why_size) {
+  if (require(conf, why, why_size) != 0) return -1;
+  rd_kafka_conf_set_opaque(conf, reader);
+  rd_kafka_conf_set_log_cb(conf, on_log);
+  rd_kafka_conf_set_error_cb(conf, on_error);
+  reader->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, why_size);
+  return reader->client ? 0 : -1;
+}
+
+int eddy_kafka_reader_open(struct eddy_kafka_reader **out, const struct eddy_kafka_reader_options *options, char *why,
+                           size_t why_size) {
+  struct eddy_kafka_reader *reader = calloc(1, sizeof(*reader));
+  if (reader) reader->logger = options->logger;
+  if (!reader) snprintf(why, why_size, "out of memory");
+  if (!reader || connect_client(reader, options->conf, why, why_size) != 0) {
+    rd_kafka_conf_destroy(options->conf);
+    free(reader);
+    return -1;
+  }
+  reader->topic = rd_kafka_topic_new(reader->client, options->topic, NULL);
+  if (!reader->topic) {
+    snprintf(why, why_size, "topic %s: %s", options->topic, rd_kafka_err2str(rd_kafka_last_error()));
+    eddy_kafka_reader_close(reader);
+    return -1;
+  }
+  reader->started = rd_kafka_topic_partition_list_new(8);
+  reader->queue = rd_kafka_queue_new(reader->client);
+  const uint64_t one = 1;
+  rd_kafka_queue_io_event_enable(reader->queue, options->wake_fd, &one, sizeof(one));
+  *out = reader;
+  return 0;
+}
+
+void eddy_kafka_reader_close(struct eddy_kafka_reader *reader) {
+  if (!reader) return;
+  if (reader->queue) {
+    rd_kafka_queue_io_event_enable(reader->queue, -1, NULL, 0);
+    while (reader->started->cnt > 0) eddy_kafka_reader_stop(reader, reader->started->elems[0].partition);
+    rd_kafka_topic_partition_list_destroy(reader->started);
+    rd_kafka_queue_destroy(reader->queue);
+  }
+  if (reader->topic) rd_kafka_topic_destroy(reader->topic);
+  rd_kafka_destroy(reader->client);
+  free(reader);
+}
+
+int eddy_kafka_reader_start(struct eddy_kafka_reader *reader, int32_t partition, int64_t offset) {
+  const char *name = rd_kafka_topic_name(reader->topic);
+  eddy_kafka_reader_stop(reader, partition);
+  if (rd_kafka_consume_start_queue(reader->topic, partition, offset, reader->queue) != 0) {
+    eddy_log(reader->logger, EDDY_LOG_WARN, "topic cannot be read", "topic=%s partition=%d offset=%lld error=%s", name,
+             partition, (long long)offset, rd_kafka_err2name(rd_kafka_last_error()));
+    return -1;
+  }
+  rd_kafka_topic_partition_list_add(reader->started, name, partition);
+  return 0;
+}
+
+void eddy_kafka_reader_stop(struct eddy_kafka_reader *reader, int32_t partition) {
+  if (!rd_kafka_topic_partition_list_del(reader->started, rd_kafka_topic_name(reader->topic), partition)) return;
+  rd_kafka_consume_stop(reader->topic, partition);
+}
+
+/* As in kafka_source.c: 2.0.2 looks at a queue that was full again only after a second, unless a request wakes the thread of
+ * the broker. How many messages are full depends on their size, so: whenever the queue has halved. */
+static void nudge(struct eddy_kafka_reader *reader) {
+  int length = (int)rd_kafka_queue_length(reader->queue);
+  if (length > reader->peak) reader->peak = length;
+  bool low = reader->peak >= NUDGE_LEAST && length <= reader->peak / 2;
+  if (!low || reader->started->cnt == 0) return;
+  reader->peak = length;
+  int64_t next;
+  eddy_kafka_offset_ask(reader->client, rd_kafka_topic_name(reader->topic), reader->started->elems[0].partition,
+                        RD_KAFKA_OFFSET_END, &next, NUDGE_MS);
+}
+
+size_t eddy_kafka_reader_poll(struct eddy_kafka_reader *reader, rd_kafka_message_t **messages, size_t max) {
+  rd_kafka_poll(reader->client, 0); /* errors */
+  ssize_t got = rd_kafka_consume_batch_queue(reader->queue, 0, messages, max);
+  if (got > 0) nudge(reader);
+  size_t kept = 0;
+  for (ssize_t i = 0; i < got; i++) {
+    if (messages[i]->err && (!messages[i]->rkt || messages[i]->partition < 0)) {
+      on_error(reader->client, messages[i]->err, rd_kafka_message_errstr(messages[i]), reader);
+      rd_kafka_message_destroy(messages[i]);
+    } else {
+      messages[kept++] = messages[i];
+    }
+  }
+  return kept;
+}
+
+rd_kafka_resp_err_t eddy_kafka_reader_bounds(struct eddy_kafka_reader *reader, int32_t partition, int64_t *low, int64_t *high,
+                                             int timeout_ms) {
+  return eddy_kafka_offset_bounds(reader->client, rd_kafka_topic_name(reader->topic), partition, low, high, timeout_ms);
+}
+
+rd_kafka_resp_err_t eddy_kafka_reader_at_time(struct eddy_kafka_reader *reader, int32_t partition, int64_t time,
+                                              int64_t *offset, int timeout_ms) {
+  return eddy_kafka_offset_at_time(reader->client, rd_kafka_topic_name(reader->topic), partition, time, offset, timeout_ms);
+}
