@@ -28,26 +28,25 @@ static void say_create(struct eddy_check *check, enum eddy_check_status status, 
   eddy_check_say(check, status, item, hint, "%s", what);
 }
 
-static const char *partitions_hint(const struct eddy_topic_plan *plan) {
-  return plan->exactly ? "only partition 0 is used: make it anew with one" : "raise its number of partitions to that";
+static const char *role_of(int topic) {
+  if (topic == EDDY_TOPIC_PROFILES) return "state";
+  return topic == EDDY_TOPIC_INPUT ? "input" : "output";
 }
 
-static void check_topic(struct kafka_check *kafka, int topic, size_t bytes_max) {
+static void check_topic(struct kafka_check *kafka, int topic, const struct eddy_topic_facts *facts, size_t bytes_max) {
   struct eddy_topic_plan plan = eddy_topics_plan(&kafka->topics, topic, kafka->found[EDDY_TOPIC_INPUT], bytes_max);
-  char item[320], text[256];
-  bool input = topic == EDDY_TOPIC_INPUT;
-  snprintf(item, sizeof(item), "%s topic %s", input ? "input" : "output", plan.name);
+  char item[320], text[512];
+  snprintf(item, sizeof(item), "%s topic %s", role_of(topic), plan.name);
   if (kafka->found[topic] == 0) {
-    bool comes = !input && kafka->found[EDDY_TOPIC_INPUT] > 0 && kafka->check->config->kafka.create_topics;
+    bool comes = topic != EDDY_TOPIC_INPUT && kafka->found[EDDY_TOPIC_INPUT] > 0 && kafka->check->config->kafka.create_topics;
     say_create(kafka->check, comes ? EDDY_CHECK_WARN : EDDY_CHECK_FAIL, item,
                comes ? "missing, `eddy run` will create it" : "missing");
     return;
   }
-  int differs = eddy_topic_compare(kafka->reader.kafka, &plan, kafka->found[topic], text, sizeof(text));
-  if (differs & EDDY_TOPIC_PARTITIONS) {
-    eddy_check_say(kafka->check, plan.exactly ? EDDY_CHECK_WARN : EDDY_CHECK_FAIL, item, partitions_hint(&plan), "%s", text);
-  } else if (differs) {
-    eddy_check_say(kafka->check, EDDY_CHECK_WARN, item, "change it with kafka-configs.sh --alter --add-config", "%s", text);
+  int differs = eddy_topic_compare(facts, &plan, kafka->found[topic], text, sizeof(text));
+  if (differs) {
+    eddy_check_say(kafka->check, differs & EDDY_TOPIC_REFUSED ? EDDY_CHECK_FAIL : EDDY_CHECK_WARN, item,
+                   eddy_topics_advice(topic, differs), "%s", text);
   } else {
     eddy_check_say(kafka->check, EDDY_CHECK_OK, item, NULL, "%d partition%s", kafka->found[topic],
                    kafka->found[topic] == 1 ? "" : "s");
@@ -55,9 +54,12 @@ static void check_topic(struct kafka_check *kafka, int topic, size_t bytes_max) 
 }
 
 static void check_topics(struct kafka_check *kafka) {
-  size_t bytes_max = kafka->found[EDDY_TOPIC_INPUT] > 0 ? eddy_topic_bytes_max(kafka->reader.kafka, kafka->topics.input) : 0;
-  check_topic(kafka, EDDY_TOPIC_INPUT, 0);
-  for (int i = 0; i < EDDY_TOPIC_COUNT; i++) check_topic(kafka, i, bytes_max);
+  struct eddy_topic_facts facts;
+  eddy_topics_ask(&kafka->topics, kafka->reader.kafka, ASK_MS, &facts);
+  size_t bytes_max = kafka->found[EDDY_TOPIC_INPUT] > 0 ? eddy_topic_bytes_max(&facts, kafka->topics.input) : 0;
+  check_topic(kafka, EDDY_TOPIC_INPUT, &facts, 0);
+  for (int i = 0; i < EDDY_TOPIC_COUNT; i++) check_topic(kafka, i, &facts, bytes_max);
+  eddy_topic_facts_fini(&facts);
 }
 
 /* Committed offsets ---------------------------------------------------------------------------------------------------------*/

@@ -30,9 +30,9 @@ static rd_kafka_t *make_client(char *why, size_t why_size) {
 }
 
 static int create_topics(struct eddy_demo_broker *broker, const char *app, int partitions) {
-  static const char *const others[] = {"events", "dlq"};
+  static const char *const others[] = {"events", "dlq", "profiles"};
   char topic[128];
-  for (size_t i = 0; i < EDDY_OUTPUT_COUNT + 2; i++) {
+  for (size_t i = 0; i < EDDY_OUTPUT_COUNT + sizeof others / sizeof *others; i++) {
     const char *suffix = i < EDDY_OUTPUT_COUNT ? eddy_output_topic((enum eddy_output)i) : others[i - EDDY_OUTPUT_COUNT];
     int count = i == EDDY_OUTPUT_MODEL || i == EDDY_OUTPUT_SEGMENT ? 1 : partitions;
     snprintf(topic, sizeof topic, "%s.%s", app, suffix);

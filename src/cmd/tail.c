@@ -86,6 +86,7 @@ static int read_options(int argc, char **argv, struct request *request) {
 static int find_topic(const char *name) {
   struct eddy_nearest nearest = eddy_nearest_begin(name);
   for (int i = 0; i < EDDY_TOPIC_ALL; i++) {
+    if (i == EDDY_TOPIC_PROFILES) continue; /* nothing for people */
     const char *suffix = i == EDDY_TOPIC_INPUT ? "events" : eddy_topics_suffix(i);
     if (strcmp(name, suffix) == 0) return i;
     eddy_nearest_offer(&nearest, suffix);

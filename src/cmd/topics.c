@@ -11,11 +11,11 @@
 
 static const char usage[] =
     "usage: eddy topics create [-c FILE] [--partitions N] [--dry-run]\n\n"
-    "Creates the input topic and every output topic that is missing, and compares the others with what eddy needs. One line "
+    "Creates the input topic and every other topic that is missing, and compares the others with what eddy needs. One line "
     "per\n"
     "topic: ok, created (would create), or how it differs. Nothing that exists is changed.\n\n"
     "  -c, --config FILE     the configuration (default: built-in)\n"
-    "      --partitions N    partitions of the input, 1..10000 (default: what it has, else 4); outputs get as many\n"
+    "      --partitions N    partitions of the input, 1..10000 (default: what it has, else 4); others get as many\n"
     "      --dry-run         only say what would be done\n\n"
     "Exit codes: 0 all as it should be, 69 a topic differs, could not be created, or no broker answers within 10 s, 78 the\n"
     "configuration.\n";
@@ -35,6 +35,7 @@ struct job {
   int32_t found[EDDY_TOPIC_ALL];
   int32_t partitions; /* of the input, now or soon */
   size_t bytes_max;   /* of its records; 0 = not known */
+  struct eddy_topic_facts facts;
   bool differs;
 };
 
@@ -92,13 +93,13 @@ static void await_visible(struct job *job, int topic) {
 
 static void say_made(const struct job *job, const struct eddy_topic_plan *plan) {
   printf("%s: %s: partitions %d", plan->name, job->request->dry_run ? "would create" : "created", plan->partitions);
-  if (plan->setting) printf(", %s %s", plan->setting, plan->value);
+  for (size_t i = 0; i < plan->setting_count; i++) printf(", %s %s", plan->settings[i].name, plan->settings[i].value);
   putchar('\n');
 }
 
 /* One line about one topic. Nonzero: it could not be created. */
 static int settle(struct job *job, int topic) {
-  char text[256];
+  char text[512];
   struct eddy_topic_plan plan = eddy_topics_plan(&job->topics, topic, job->partitions, job->bytes_max);
   if (topic == EDDY_TOPIC_INPUT) plan.exactly = job->request->partitions > 0;
   if (job->found[topic] == 0) {
@@ -107,23 +108,29 @@ static int settle(struct job *job, int topic) {
     say_made(job, &plan);
     return 0;
   }
-  if (eddy_topic_compare(job->client.kafka, &plan, job->found[topic], text, sizeof(text)) == EDDY_TOPIC_SAME) {
-    printf("%s: ok\n", plan.name);
-    return 0;
-  }
-  printf("%s: differs: %s\n", plan.name, text);
-  job->differs = true;
+  int differences = eddy_topic_compare(&job->facts, &plan, job->found[topic], text, sizeof(text));
+  printf("%s: %s%s\n", plan.name, differences ? "differs: " : "ok", text);
+  job->differs = job->differs || differences;
   return 0;
+}
+
+static void ask_settings(struct job *job) {
+  eddy_topic_facts_fini(&job->facts);
+  eddy_topics_ask(&job->topics, job->client.kafka, EDDY_TOPIC_ADMIN_MS, &job->facts);
 }
 
 /* The input first: how large dead letters get depends on it. */
 static int settle_all(struct job *job) {
   const int32_t there = job->found[EDDY_TOPIC_INPUT];
   job->partitions = job->request->partitions ? job->request->partitions : there ? there : PARTITIONS_DEFAULT;
+  ask_settings(job);
   int code = settle(job, EDDY_TOPIC_INPUT);
-  if (code == 0 && there == 0 && !job->request->dry_run) await_visible(job, EDDY_TOPIC_INPUT);
+  if (code == 0 && there == 0 && !job->request->dry_run) {
+    await_visible(job, EDDY_TOPIC_INPUT);
+    ask_settings(job);
+  }
   if (there > 0) job->partitions = there; /* outputs follow what is, not what was wished */
-  if (there > 0 || !job->request->dry_run) job->bytes_max = eddy_topic_bytes_max(job->client.kafka, job->topics.input);
+  if (there > 0 || !job->request->dry_run) job->bytes_max = eddy_topic_bytes_max(&job->facts, job->topics.input);
   for (int i = 0; i < EDDY_TOPIC_COUNT && code == 0; i++) code = settle(job, i);
   return code ? code : job->differs ? EX_UNAVAILABLE : EX_OK;
 }
@@ -150,6 +157,7 @@ int eddy_cmd_topics(int argc, char **argv) {
   int code = read_options(argc, argv, &request);
   if (code) return code;
   code = eddy_config_load(&config, request.config, stderr) == 0 ? run(&job, &config) : EX_CONFIG;
+  eddy_topic_facts_fini(&job.facts);
   eddy_topics_fini(&job.topics);
   eddy_cmd_client_close(&job.client);
   eddy_config_free(&config);

@@ -1,21 +1,18 @@
 #include "daemon/topic_admin.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 
-enum { ADMIN_TIMEOUT_MS = 10000, RECORD_BYTES_DEFAULT = 1048588, PLANS_MAX = 16 };
+enum { RECORD_BYTES_DEFAULT = 1048588, PLANS_MAX = 16, ANSWER_MARGIN_MS = 1000 };
 
-static rd_kafka_event_t *await(rd_kafka_queue_t *queue) {
-  return rd_kafka_queue_poll(queue, ADMIN_TIMEOUT_MS + 1000);
-}
-
-static rd_kafka_AdminOptions_t *admin_options(rd_kafka_t *client, rd_kafka_admin_op_t operation) {
+static rd_kafka_AdminOptions_t *admin_options(rd_kafka_t *client, rd_kafka_admin_op_t operation, int timeout_ms) {
   char why[64];
   rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(client, operation);
-  rd_kafka_AdminOptions_set_request_timeout(options, ADMIN_TIMEOUT_MS, why, sizeof(why));
+  rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, why, sizeof(why));
   return options;
 }
 
@@ -24,7 +21,9 @@ static rd_kafka_AdminOptions_t *admin_options(rd_kafka_t *client, rd_kafka_admin
 static rd_kafka_NewTopic_t *describe(const struct eddy_topic_plan *plan) {
   char why[256];
   rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(plan->name, plan->partitions, -1, why, sizeof(why));
-  if (made && plan->setting) rd_kafka_NewTopic_set_config(made, plan->setting, plan->value);
+  for (size_t i = 0; made && i < plan->setting_count; i++) {
+    rd_kafka_NewTopic_set_config(made, plan->settings[i].name, plan->settings[i].value);
+  }
   return made;
 }
 
@@ -57,9 +56,9 @@ int eddy_topic_create(rd_kafka_t *client, const struct eddy_topic_plan *plans, s
     if (made[described]) described++;
   }
   rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-  rd_kafka_AdminOptions_t *options = admin_options(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+  rd_kafka_AdminOptions_t *options = admin_options(client, RD_KAFKA_ADMIN_OP_CREATETOPICS, EDDY_TOPIC_ADMIN_MS);
   rd_kafka_CreateTopics(client, made, described, options, queue);
-  rd_kafka_event_t *event = await(queue);
+  rd_kafka_event_t *event = rd_kafka_queue_poll(queue, EDDY_TOPIC_ADMIN_MS + ANSWER_MARGIN_MS);
   int result = judge_creation(event, why, why_size);
   if (event) rd_kafka_event_destroy(event);
   rd_kafka_AdminOptions_destroy(options);
@@ -70,67 +69,113 @@ int eddy_topic_create(rd_kafka_t *client, const struct eddy_topic_plan *plans, s
 
 /* Settings ------------------------------------------------------------------------------------------------------------------*/
 
-static bool find_setting(const rd_kafka_ConfigResource_t *resource, const char *setting, char *value, size_t value_size) {
+/* Any broker can answer. By itself librdkafka would wait for the controller, and the mock cluster has none: for as long as it
+ * may. */
+static void choose_broker(rd_kafka_AdminOptions_t *options, rd_kafka_t *client, int timeout_ms) {
+  const struct rd_kafka_metadata *metadata;
+  char why[64];
+  if (rd_kafka_metadata(client, 0, NULL, &metadata, timeout_ms)) return;
+  int32_t broker = metadata->orig_broker_id; /* certainly up; -1 if it was asked before its number was known */
+  if (broker < 0 && metadata->broker_cnt > 0) broker = metadata->brokers[0].id;
+  if (broker >= 0) rd_kafka_AdminOptions_set_broker(options, broker, why, sizeof(why));
+  rd_kafka_metadata_destroy(metadata);
+}
+
+void eddy_topic_facts_init(struct eddy_topic_facts *facts, rd_kafka_t *client, const char *const *topics, size_t count,
+                           int timeout_ms) {
+  rd_kafka_ConfigResource_t *resources[PLANS_MAX];
+  EDDY_ASSERT(count <= PLANS_MAX);
+  for (size_t i = 0; i < count; i++) resources[i] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topics[i]);
+  rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+  rd_kafka_AdminOptions_t *options = admin_options(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout_ms);
+  choose_broker(options, client, timeout_ms);
+  rd_kafka_DescribeConfigs(client, resources, count, options, queue);
+  facts->answer = rd_kafka_queue_poll(queue, timeout_ms + ANSWER_MARGIN_MS);
+  if (facts->answer && rd_kafka_event_error(facts->answer)) eddy_topic_facts_fini(facts);
+  rd_kafka_ConfigResource_destroy_array(resources, count);
+  rd_kafka_AdminOptions_destroy(options);
+  rd_kafka_queue_destroy(queue);
+}
+
+void eddy_topic_facts_fini(struct eddy_topic_facts *facts) {
+  if (facts->answer) rd_kafka_event_destroy(facts->answer);
+  facts->answer = NULL;
+}
+
+static const char *find_setting(const rd_kafka_ConfigResource_t *resource, const char *setting) {
   size_t count;
   const rd_kafka_ConfigEntry_t **entries = rd_kafka_ConfigResource_configs(resource, &count);
   for (size_t i = 0; i < count; i++) {
-    const char *found = rd_kafka_ConfigEntry_value(entries[i]);
-    if (!found || strcmp(rd_kafka_ConfigEntry_name(entries[i]), setting) != 0) continue;
-    snprintf(value, value_size, "%s", found);
-    return true;
+    if (strcmp(rd_kafka_ConfigEntry_name(entries[i]), setting) == 0) return rd_kafka_ConfigEntry_value(entries[i]);
   }
-  return false;
+  return NULL;
 }
 
-bool eddy_topic_setting(rd_kafka_t *client, const char *topic, const char *setting, char *value, size_t value_size) {
-  rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-  rd_kafka_AdminOptions_t *options = admin_options(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-  rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-  rd_kafka_DescribeConfigs(client, &resource, 1, options, queue);
-  rd_kafka_event_t *event = await(queue);
-  bool known = false;
-  if (event && !rd_kafka_event_error(event)) {
-    size_t count;
-    const rd_kafka_ConfigResource_t **resources =
-        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &count);
-    known = count == 1 && find_setting(resources[0], setting, value, value_size);
+const char *eddy_topic_fact(const struct eddy_topic_facts *facts, const char *topic, const char *setting) {
+  if (!facts->answer) return NULL;
+  size_t count;
+  const rd_kafka_ConfigResource_t **resources =
+      rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(facts->answer), &count);
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(rd_kafka_ConfigResource_name(resources[i]), topic) == 0) return find_setting(resources[i], setting);
   }
-  if (event) rd_kafka_event_destroy(event);
-  rd_kafka_ConfigResource_destroy(resource);
-  rd_kafka_AdminOptions_destroy(options);
-  rd_kafka_queue_destroy(queue);
-  return known;
+  return NULL;
 }
 
-size_t eddy_topic_bytes_max(rd_kafka_t *client, const char *topic) {
-  char value[32];
-  size_t bytes = eddy_topic_setting(client, topic, "max.message.bytes", value, sizeof(value)) ? strtoul(value, NULL, 10) : 0;
+size_t eddy_topic_bytes_max(const struct eddy_topic_facts *facts, const char *topic) {
+  const char *value = eddy_topic_fact(facts, topic, "max.message.bytes");
+  size_t bytes = value ? strtoul(value, NULL, 10) : 0;
   return bytes ? bytes : RECORD_BYTES_DEFAULT;
 }
 
 /* Comparison ----------------------------------------------------------------------------------------------------------------*/
 
-static bool serves(const char *found, const char *expected) {
-  char *end;
-  unsigned long long least = strtoull(expected, &end, 10);
-  bool is_size = end != expected && *end == '\0';
-  return is_size ? strtoull(found, NULL, 10) >= least : strcmp(found, expected) == 0;
+static const char *const senses[] = {"", "at least ", "at most "};
+
+static bool serves(enum eddy_topic_sense sense, const char *found, const char *expected) {
+  switch (sense) {
+    case EDDY_TOPIC_AT_LEAST:
+      return strtod(found, NULL) >= strtod(expected, NULL);
+    case EDDY_TOPIC_AT_MOST:
+      return strtod(found, NULL) <= strtod(expected, NULL);
+    case EDDY_TOPIC_EXACTLY:
+      break;
+  }
+  return strcmp(found, expected) == 0;
 }
 
-int eddy_topic_compare(rd_kafka_t *client, const struct eddy_topic_plan *plan, int32_t partitions, char *text,
+/* Appends one difference as far as there is room. */
+__attribute__((format(printf, 3, 4))) static void add(char *text, size_t text_size, const char *format, ...) {
+  size_t used = strlen(text);
+  va_list arguments;
+  if (used > 0) used += (size_t)snprintf(text + used, text_size - used, "; ");
+  if (used >= text_size) return;
+  va_start(arguments, format);
+  vsnprintf(text + used, text_size - used, format, arguments);
+  va_end(arguments);
+}
+
+static int compare_partitions(const struct eddy_topic_plan *plan, int32_t partitions, char *text, size_t text_size) {
+  bool fewer = partitions < plan->partitions, more = plan->exactly && partitions > plan->partitions;
+  if (!fewer && !more) return EDDY_TOPIC_SAME;
+  add(text, text_size, "partitions %d, expected %d", partitions, plan->partitions);
+  return EDDY_TOPIC_PARTITIONS | (fewer || plan->more_refused ? EDDY_TOPIC_REFUSED : 0);
+}
+
+static int compare_setting(const char *found, const struct eddy_topic_setting *setting, char *text, size_t text_size) {
+  if (!found || serves(setting->sense, found, setting->value)) return EDDY_TOPIC_SAME;
+  add(text, text_size, "%s %s, expected %s%s", setting->name, found, senses[setting->sense], setting->value);
+  bool refused = setting->limit[0] && !serves(setting->sense, found, setting->limit);
+  return EDDY_TOPIC_SETTING | (refused ? EDDY_TOPIC_REFUSED : 0);
+}
+
+int eddy_topic_compare(const struct eddy_topic_facts *facts, const struct eddy_topic_plan *plan, int32_t partitions, char *text,
                        size_t text_size) {
-  int differences = EDDY_TOPIC_SAME, used = 0;
-  char value[64];
   text[0] = '\0';
-  if (partitions < plan->partitions || (plan->exactly && partitions != plan->partitions)) {
-    used = snprintf(text, text_size, "partitions %d, expected %d", partitions, plan->partitions);
-    differences |= EDDY_TOPIC_PARTITIONS;
-  }
-  if (plan->setting && (size_t)used < text_size &&
-      eddy_topic_setting(client, plan->name, plan->setting, value, sizeof(value)) && !serves(value, plan->value)) {
-    snprintf(text + used, text_size - (size_t)used, "%s%s %s, expected %s", used ? "; " : "", plan->setting, value,
-             plan->value);
-    differences |= EDDY_TOPIC_SETTING;
+  int differences = compare_partitions(plan, partitions, text, text_size);
+  for (size_t i = 0; i < plan->setting_count; i++) {
+    const struct eddy_topic_setting *setting = &plan->settings[i];
+    differences |= compare_setting(eddy_topic_fact(facts, plan->name, setting->name), setting, text, text_size);
   }
   return differences;
 }
