@@ -90,7 +90,6 @@ static void gain(struct eddy_kafka_source *source, rd_kafka_topic_partition_list
     for (int i = 0; i < partitions->cnt; i++) partitions->elems[i].offset = RD_KAFKA_OFFSET_END;
   }
   log_failure(source, "partitions could not be taken", rd_kafka_incremental_assign(source->client, partitions));
-  rd_kafka_pause_partitions(source->client, partitions);
   if (partitions->cnt > 0) source->nudge_partition = partitions->elems[0].partition;
 }
 
@@ -249,19 +248,10 @@ void eddy_kafka_source_pause(struct eddy_kafka_source *source, int32_t partition
   rd_kafka_topic_partition_list_destroy(list);
 }
 
-rd_kafka_resp_err_t eddy_kafka_source_begin(struct eddy_kafka_source *source, int32_t partition, int64_t offset) {
+void eddy_kafka_source_resume(struct eddy_kafka_source *source, int32_t partition) {
   rd_kafka_topic_partition_list_t *list = one_partition(source, partition);
-  list->elems[0].offset = offset;
-  rd_kafka_resp_err_t failure = rd_kafka_resume_partitions(source->client, list);
-  rd_kafka_error_t *error = failure ? NULL : rd_kafka_seek_partitions(source->client, list, SEEK_MS);
-  if (error) {
-    failure = rd_kafka_error_code(error);
-    rd_kafka_error_destroy(error);
-  }
-  if (!failure) failure = list->elems[0].err;
-  if (failure) rd_kafka_pause_partitions(source->client, list);
+  rd_kafka_resume_partitions(source->client, list);
   rd_kafka_topic_partition_list_destroy(list);
-  return failure;
 }
 
 rd_kafka_consumer_group_metadata_t *eddy_kafka_source_group(struct eddy_kafka_source *source) {
