@@ -8,7 +8,8 @@
  *
  * The first byte of the key tells the kind, so that no user id can collide. A value begins with
  *   version u8, crc32c u32 over key and all that follows, partition, incarnation, sequence, position varints
- * and goes on with what belongs to the kind. `position` of a profile or marker = includes: events before it are in it.
+ * (drawn in changelog_codec.c) and goes on with what belongs to the kind. `position` of a profile or marker = includes: events
+ * before it are in it.
  *
  * Bytes are hostile: everything is checked, nothing allocated; views point into the record.
  */
@@ -43,20 +44,20 @@ struct eddy_rejected {
 /* Everything about a partition that is not a profile. All exact at `place.position`. */
 struct eddy_aggregate {
   int64_t replay_from;
-  uint32_t partition_count;   /* of the input when it was written */
-  uint64_t erasure_check;     /* fingerprint of the erasure key */
-  uint64_t model_version;     /* adopted then; to look at, nothing rests on it */
-  int64_t written_at;         /* wall time, ms */
-  uint64_t last_trigger;      /* number of the last effect in topic triggers; 0 with has_trigger false */
+  uint32_t partition_count; /* of the input when it was written */
+  uint64_t erasure_check;   /* fingerprint of the erasure key */
+  uint64_t model_version;   /* adopted then; to look at, nothing rests on it */
+  int64_t written_at;       /* wall time, ms */
+  uint64_t last_trigger;    /* number of the last effect in topic triggers; 0 with has_trigger false */
   bool has_trigger;
-  struct {                    /* what Redis had acknowledged, see eddy_redis_ack */
+  struct { /* what Redis had acknowledged, see eddy_redis_ack */
     bool known;
     uint64_t sequence, trigger;
-    int64_t since;            /* wall time from which on trigger records may be missing */
+    int64_t since; /* wall time from which on trigger records may be missing */
   } redis;
   const struct eddy_rejected *rejected; /* ascending, apart */
-  size_t rejected_count;      /* <= EDDY_REJECTED_MAX */
-  const void *state;          /* eddy_engine_encode_state() */
+  size_t rejected_count;                /* <= EDDY_REJECTED_MAX */
+  const void *state;                    /* eddy_engine_encode_state() */
   size_t state_size;
 };
 
@@ -77,19 +78,19 @@ struct eddy_str eddy_changelog_aggregate_key(void);
 
 struct eddy_changelog_record {
   enum eddy_changelog_kind kind;
-  bool tombstone;                    /* nothing below but the key's part is set */
-  struct eddy_str user_id;           /* PROFILE */
-  uint64_t hash;                     /* ERASED */
-  uint32_t layout;                   /* LAYOUT */
+  bool tombstone;          /* nothing below but the key's part is set */
+  struct eddy_str user_id; /* PROFILE */
+  uint64_t hash;           /* ERASED */
+  uint32_t layout;         /* LAYOUT */
   struct eddy_changelog_place place;
-  const void *bytes;                 /* PROFILE, LAYOUT */
+  const void *bytes; /* PROFILE, LAYOUT */
   size_t size;
-  int64_t erased_at;                 /* ERASED */
-  struct eddy_aggregate aggregate;   /* AGGREGATE; `rejected` points into `room` */
+  int64_t erased_at;               /* ERASED */
+  struct eddy_aggregate aggregate; /* AGGREGATE; `rejected` points into `room` */
 };
 
-/* value NULL = tombstone. 0, EDDY_E_CORRUPT (with what is wrong in `why`, may be NULL), EDDY_E_VERSION (written by a newer eddy).
- * `room` for EDDY_REJECTED_MAX runs; only needed for aggregates. */
+/* value NULL = tombstone. 0, EDDY_E_CORRUPT (with what is wrong in `why`, may be NULL), EDDY_E_VERSION (written by a newer
+ * eddy). `room` for EDDY_REJECTED_MAX runs of an aggregate; NULL: they are checked and counted only. */
 int eddy_changelog_decode(const void *key, size_t key_size, const void *value, size_t value_size, struct eddy_rejected *room,
                           struct eddy_changelog_record *record, char *why, size_t why_size);
 

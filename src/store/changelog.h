@@ -6,7 +6,8 @@
  *
  * write() plans and hands out records, and changes nothing but the plan: after aborted() the same may be done again, with
  * whatever the engine has become. committed() makes the plan fact. Pure: records go through a function, time is an argument.
- * One thread. Invariants (rule 29, asserted): replay_from never decreases and is never past the position; sequence grows by one.
+ * One thread. Invariants (rule 29, asserted): replay_from never decreases and is never past the position; sequence grows by
+ * one.
  */
 #ifndef EDDY_STORE_CHANGELOG_H
 #define EDDY_STORE_CHANGELOG_H
@@ -25,8 +26,8 @@ struct eddy_changelog_options {
   const struct eddy_allocator *allocator;
 };
 
-/* A partition without a past, at sequence 0; or one that goes on from its aggregate at place->sequence. NULL `aggregate`: without.
- * `layout_known`: the layout of this engine is in the changelog already. 0 or EDDY_E_NOMEM. */
+/* A partition without a past, at sequence 0; or one that goes on from its aggregate at place->sequence. NULL `aggregate`:
+ * without. `layout_known`: the layout of this engine is in the changelog already. 0 or EDDY_E_NOMEM. */
 int eddy_changelog_new(struct eddy_changelog **changelog, const struct eddy_changelog_options *options,
                        const struct eddy_changelog_place *place, const struct eddy_aggregate *aggregate, bool layout_known);
 void eddy_changelog_free(struct eddy_changelog *changelog);
@@ -39,22 +40,23 @@ typedef int (*eddy_changelog_put)(void *ctx, struct eddy_str key, const void *va
 
 struct eddy_changelog_commit {
   int64_t position;
-  int64_t mono;            /* monotonic ms, for flush_interval */
+  int64_t mono; /* monotonic ms, for flush_interval */
   int64_t wall;
-  size_t records_max;      /* of the hand; what must be written now is always written */
-  bool full_lap;           /* as much as records_max allows: a clean stop */
+  size_t records_max; /* of the hand; what must be written now is always written */
+  bool full_lap;      /* as much as records_max allows: a clean stop */
   uint64_t model_version;
-  bool has_trigger;        /* outputs of this commit include a record of topic triggers ... */
-  uint64_t last_trigger;   /* ... with this effect number as the last */
+  bool has_trigger;      /* outputs of this commit include a record of topic triggers ... */
+  uint64_t last_trigger; /* ... with this effect number as the last */
   bool redis_known;
   uint64_t redis_sequence, redis_trigger;
   int64_t redis_since;
 };
 
-/* Whether a commit at this position has something to write that no output shows: write-now profiles, markers, work for the hand. */
+/* Whether a commit at this position has something to write that no output shows: write-now profiles, markers, work for the
+ * hand. */
 bool eddy_changelog_wants(const struct eddy_changelog *changelog, int64_t mono);
-/* Hands out, in this order: layout, tombstones, markers, write-now profiles, the hand's, the aggregate with sequence + 1. 0, what
- * `put` returned, or EDDY_E_NOMEM. */
+/* Hands out, in this order: layout, tombstones, markers, write-now profiles, the hand's, the aggregate with sequence + 1. 0,
+ * what `put` returned, or EDDY_E_NOMEM. */
 int eddy_changelog_write(struct eddy_changelog *changelog, const struct eddy_changelog_commit *commit, eddy_changelog_put put,
                          void *ctx);
 /* The outcome of the last write(). */
