@@ -252,7 +252,7 @@ static int read_place(struct eddy_reader *reader, struct eddy_changelog_place *p
   place->incarnation = (uint64_t)eddy_read_varint(reader);
   place->sequence = (uint64_t)eddy_read_varint(reader);
   place->position = eddy_read_varint(reader);
-  bool sound = !reader->failed && partition >= 0 && partition <= UINT32_MAX && place->position >= 0;
+  bool sound = !reader->failed && partition >= 0 && partition <= UINT32_MAX && place->sequence > 0 && place->position >= 0;
   place->partition = (uint32_t)partition;
   return sound ? 0 : corrupt(verdict, "partition, incarnation, sequence and position are not sound");
 }

@@ -32,8 +32,8 @@ enum {
 struct eddy_changelog_place {
   uint32_t partition;
   uint64_t incarnation;
-  uint64_t sequence;
-  int64_t position; /* C of that commit */
+  uint64_t sequence; /* from 1 */
+  int64_t position;  /* C of that commit */
 };
 
 /* Offsets first .. end - 1 were refused when they were live (a schema unknown then may be known at replay). */

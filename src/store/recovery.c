@@ -6,22 +6,10 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/bytes.h"
 #include "base/rules.h"
-#include "eddy/event.h"
-
-/* Beyond this, users that became absent are not remembered one by one. */
-enum { GONE_BYTES_MAX = 64 << 20 };
+#include "store/changed.h"
 
 enum phase { READING, DONE, FAILED };
-
-/* Users whose profile became absent, for Redis: u64 sequence, u8 length, id. A tombstone has no sequence of its own; that of
- * the next record which has one is at least as high. */
-struct gone {
-  struct eddy_buffer entries;
-  size_t open_from; /* entries from here on still lack their sequence */
-  bool lost;        /* there were too many */
-};
 
 struct eddy_recovery {
   struct eddy_recovery_options options;
@@ -30,7 +18,7 @@ struct eddy_recovery {
   bool layout_known;
   bool found; /* a record that contradicts expect_nothing */
   uint64_t records, bytes;
-  uint64_t sequence; /* of the newest record; they never decrease */
+  struct eddy_changelog_place newest; /* of the last record that has one: sequence and position never decrease */
 
   bool has_aggregate;                /* the newest one seen; at DONE the one that counts */
   struct eddy_changelog_place place; /* its commit */
@@ -41,12 +29,17 @@ struct eddy_recovery {
   int64_t replay_from, position;
   size_t skip_at; /* the run that skip() looks at */
 
-  uint64_t *sequences; /* by slot, of the record that the profile came from */
-  size_t sequences_count;
-  struct gone gone;
+  struct eddy_changed changed;
 };
 
 /* Life ---------------------------------------------------------------------------------------------------------------------*/
+
+/* Nothing is known of what will be found but that it has to fit together. */
+static void adopt_anything(struct eddy_recovery *recovery) {
+  recovery->adopting = true;
+  recovery->options.sequence = UINT64_MAX;
+  recovery->options.position = INT64_MAX;
+}
 
 int eddy_recovery_new(struct eddy_recovery **recovery, const struct eddy_recovery_options *options) {
   struct eddy_recovery *made = eddy_resize(options->changelog.allocator, NULL, 0, sizeof *made);
@@ -57,7 +50,8 @@ int eddy_recovery_new(struct eddy_recovery **recovery, const struct eddy_recover
   if (options->changelog.allocator != NULL) made->allocator = *options->changelog.allocator;
   made->options.changelog.allocator = &made->allocator;
   made->replay_from = made->position = options->position;
-  eddy_buffer_init(&made->gone.entries, &made->allocator);
+  eddy_changed_init(&made->changed, &made->allocator);
+  if (options->expect_nothing && options->adopt_newest) adopt_anything(made);
   if (eddy_engine_recover_begin(options->changelog.engine) != 0) {
     eddy_recovery_free(made);
     return EDDY_E_NOMEM;
@@ -69,10 +63,7 @@ int eddy_recovery_new(struct eddy_recovery **recovery, const struct eddy_recover
 void eddy_recovery_free(struct eddy_recovery *recovery) {
   if (recovery == NULL) return;
   struct eddy_allocator allocator = recovery->allocator;
-  eddy_buffer_fini(&recovery->gone.entries);
-  if (recovery->sequences != NULL) {
-    eddy_resize(&allocator, recovery->sequences, recovery->sequences_count * sizeof *recovery->sequences, 0);
-  }
+  eddy_changed_fini(&recovery->changed);
   eddy_resize(&allocator, recovery, sizeof *recovery, 0);
 }
 
@@ -105,127 +96,59 @@ __attribute__((format(printf, 2, 3))) static enum eddy_recovery_result refuse(co
 
 #define OTHER_APP "or start under another app name, which begins anew"
 
+#define BRING_BACK "bring the changelog topic back from a copy, " OTHER_APP
+
 /* What an engine or the codec says of a record. */
 static enum eddy_recovery_result refuse_error(const struct subject *subject, int error, const char *what) {
   if (error == EDDY_E_NOMEM) return EDDY_RECOVERY_NOMEM;
   if (error == EDDY_E_VERSION) {
-    return refuse(subject, "%s; run that version or a newer one, " OTHER_APP, "the record was written by a newer eddy");
+    return refuse(subject, "the record was written by a newer eddy; run that version or a newer one, " OTHER_APP);
   }
-  return refuse(subject, "%s; bring the changelog topic back from a copy, " OTHER_APP, what);
+  return refuse(subject, "%s; " BRING_BACK, what);
 }
 
-/* Users for Redis ----------------------------------------------------------------------------------------------------------*/
-
-/* Room for the sequence of one more profile, in whatever slot it will be. */
-static int reserve_sequence(struct eddy_recovery *recovery) {
-  size_t needed = (size_t)eddy_engine_slots(recovery->options.changelog.engine) + 1, size = sizeof *recovery->sequences;
-  if (needed <= recovery->sequences_count) return 0;
-  size_t count = needed > 2 * recovery->sequences_count ? needed : 2 * recovery->sequences_count;
-  void *sequences = eddy_resize(&recovery->allocator, recovery->sequences, recovery->sequences_count * size, count * size);
-  if (sequences == NULL) return EDDY_E_NOMEM;
-  recovery->sequences = sequences;
-  memset(recovery->sequences + recovery->sequences_count, 0, (count - recovery->sequences_count) * size);
-  recovery->sequences_count = count;
-  return 0;
-}
-
-static int note_gone(struct eddy_recovery *recovery, struct eddy_str user_id) {
-  struct gone *gone = &recovery->gone;
-  struct eddy_writer writer;
-  size_t size = 8 + 1 + user_id.len;
-  if (gone->lost) return 0;
-  if (gone->entries.size + size > GONE_BYTES_MAX) {
-    gone->lost = true;
-    gone->open_from = 0;
-    eddy_buffer_fini(&gone->entries);
-    return 0;
-  }
-  if (eddy_buffer_reserve(&gone->entries, size) != 0) return EDDY_E_NOMEM;
-  eddy_writer_init(&writer, gone->entries.data + gone->entries.size, size);
-  eddy_write_u64(&writer, 0);
-  eddy_write_u8(&writer, (uint8_t)user_id.len);
-  eddy_write_bytes(&writer, user_id.data, user_id.len);
-  gone->entries.size += size;
-  return 0;
-}
-
-static size_t entry_size(const struct gone *gone, size_t at) {
-  return 8 + 1 + (size_t)gone->entries.data[at + 8];
-}
-
-/* The tombstones before this record belong to a commit that is not newer. */
-static void date_gone(struct gone *gone, uint64_t sequence) {
-  struct eddy_writer writer;
-  while (gone->open_from < gone->entries.size) {
-    eddy_writer_init(&writer, gone->entries.data + gone->open_from, 8);
-    eddy_write_u64(&writer, sequence);
-    gone->open_from += entry_size(gone, gone->open_from);
-  }
-}
-
-/* A profile whose record is newer than what Redis has. */
-static bool changed_in_slot(const struct eddy_recovery *recovery, size_t slot, struct eddy_str *user_id) {
-  struct eddy_member member;
-  bool newer = recovery->gone.lost ||
-               (slot < recovery->sequences_count && recovery->sequences[slot] > recovery->aggregate.redis.sequence);
-  if (!newer || !eddy_engine_member(recovery->options.changelog.engine, (uint32_t)slot, &member)) return false;
-  *user_id = member.user_id;
-  return true;
-}
-
-/* A user that is gone and has not come again: then it would be among the profiles. */
-static bool changed_at_entry(const struct eddy_recovery *recovery, size_t at, struct eddy_str *user_id) {
-  const uint8_t *entry = recovery->gone.entries.data + at;
-  *user_id = (struct eddy_str){(const char *)entry + 9, entry[8]};
-  return eddy_load_u64(entry) > recovery->aggregate.redis.sequence &&
-         eddy_engine_find(recovery->options.changelog.engine, *user_id) == UINT32_MAX;
-}
-
-bool eddy_recovery_next_changed(const struct eddy_recovery *recovery, size_t *cursor, struct eddy_str *user_id) {
-  size_t slots = eddy_engine_slots(recovery->options.changelog.engine);
-  const struct gone *gone = &recovery->gone;
-  if (!recovery->has_aggregate || !recovery->aggregate.redis.known) return false;
-  while (*cursor < slots) {
-    if (changed_in_slot(recovery, (*cursor)++, user_id)) return true;
-  }
-  while (*cursor - slots < gone->entries.size) {
-    size_t at = *cursor - slots;
-    *cursor += entry_size(gone, at);
-    if (changed_at_entry(recovery, at, user_id)) return true;
-  }
-  return false;
+static enum eddy_recovery_result refuse_moved(const struct subject *subject, const struct eddy_changelog_place *place) {
+  return refuse(subject,
+                "commit %" PRIu64 " is of position %" PRId64 ", but offset %" PRId64
+                " is committed: somebody has moved it; delete the offsets of the group and restart with "
+                "--offsets-from-profiles, " OTHER_APP,
+                place->sequence, place->position, subject->recovery->options.position);
 }
 
 /* Records ------------------------------------------------------------------------------------------------------------------*/
 
-static enum eddy_recovery_result check_place(const struct subject *subject, const struct eddy_changelog_place *place) {
+/* Whether a record belongs to this partition and life, and follows on what came before it. */
+static enum eddy_recovery_result check_order(const struct subject *subject, const struct eddy_changelog_place *place) {
   const struct eddy_recovery *recovery = subject->recovery;
-  const struct eddy_recovery_options *options = &recovery->options;
-  if (place->partition != options->changelog.partition) {
-    return refuse(subject,
-                  "the record belongs to partition %" PRIu32 "; bring the changelog topic back from a copy, " OTHER_APP,
-                  place->partition);
+  const struct eddy_changelog_options *options = &recovery->options.changelog;
+  if (place->partition != options->partition) {
+    return refuse(subject, "the record belongs to partition %" PRIu32 "; " BRING_BACK, place->partition);
   }
-  if (place->incarnation != options->changelog.incarnation) {
+  if (place->incarnation != options->incarnation) {
     return refuse(
         subject,
-        "the record is of incarnation %" PRIu64 ", the committed offset of %" PRIu64
-        ": the two are of different lives of the application; bring the one that does not belong here back, " OTHER_APP,
-        place->incarnation, options->changelog.incarnation);
+        "the record is of incarnation %" PRIu64 ", not %" PRIu64
+        ": the changelog and the committed offset are of different lives of the application; bring the one that is wrong "
+        "back from a copy, " OTHER_APP,
+        place->incarnation, options->incarnation);
   }
+  if (place->sequence < recovery->newest.sequence || place->position < recovery->newest.position) {
+    return refuse(subject,
+                  "commit %" PRIu64 " of position %" PRId64 " follows on commit %" PRIu64 " of position %" PRId64
+                  ": two programs have written here; " BRING_BACK,
+                  place->sequence, place->position, recovery->newest.sequence, recovery->newest.position);
+  }
+  return EDDY_RECOVERY_MORE;
+}
+
+static enum eddy_recovery_result check_place(const struct subject *subject, const struct eddy_changelog_place *place) {
+  struct eddy_recovery *recovery = subject->recovery;
+  struct eddy_recovery_options *options = &recovery->options;
+  if (recovery->adopting && recovery->newest.sequence == 0) options->changelog.incarnation = place->incarnation;
+  enum eddy_recovery_result result = check_order(subject, place);
+  if (result != EDDY_RECOVERY_MORE) return result;
   if (place->sequence > options->sequence) return EDDY_RECOVERY_NEWER;
-  if (place->sequence < recovery->sequence) {
-    return refuse(subject,
-                  "commit %" PRIu64 " follows on commit %" PRIu64
-                  "; two programs have written here; bring the changelog topic back from a copy, " OTHER_APP,
-                  place->sequence, recovery->sequence);
-  }
-  if (place->position > options->position) {
-    return refuse(subject,
-                  "commit %" PRIu64 " is of position %" PRId64 ", but offset %" PRId64
-                  " is committed: somebody has set it back; restart with --offsets-from-profiles, " OTHER_APP,
-                  place->sequence, place->position, options->position);
-  }
+  if (place->position > options->position) return refuse_moved(subject, place);
   return EDDY_RECOVERY_MORE;
 }
 
@@ -233,11 +156,10 @@ static enum eddy_recovery_result take_profile(const struct subject *subject, con
   struct eddy_recovery *recovery = subject->recovery;
   struct eddy_engine *engine = recovery->options.changelog.engine;
   uint32_t slot;
-  if (reserve_sequence(recovery) != 0) return EDDY_RECOVERY_NOMEM;
+  if (eddy_changed_reserve(&recovery->changed, eddy_engine_slots(engine)) != 0) return EDDY_RECOVERY_NOMEM;
   int error = eddy_engine_recover_profile(engine, record->user_id, record->place.position, record->bytes, record->size, &slot);
   if (error != 0) return refuse_error(subject, error, "the bytes of a profile are damaged");
-  EDDY_ASSERT(slot < recovery->sequences_count);
-  recovery->sequences[slot] = record->place.sequence;
+  eddy_changed_profile(&recovery->changed, slot, record->place.sequence);
   return EDDY_RECOVERY_MORE;
 }
 
@@ -259,10 +181,7 @@ static enum eddy_recovery_result check_aggregate(const struct subject *subject) 
   const struct eddy_recovery *recovery = subject->recovery;
   const struct eddy_recovery_options *options = &recovery->options;
   if (recovery->place.position != options->position && EDDY_RULE(WAIT_FOR_SEQUENCE)) {
-    return refuse(subject,
-                  "commit %" PRIu64 " is of position %" PRId64 ", but offset %" PRId64
-                  " is committed: somebody has moved it; restart with --offsets-from-profiles, " OTHER_APP,
-                  recovery->place.sequence, recovery->place.position, options->position);
+    return refuse_moved(subject, &recovery->place);
   }
   if (recovery->aggregate.partition_count != options->changelog.partition_count) {
     return refuse(subject,
@@ -315,7 +234,7 @@ static enum eddy_recovery_result take_aggregate(const struct subject *subject, c
 static enum eddy_recovery_result take_tombstone(struct eddy_recovery *recovery, const struct eddy_changelog_record *record) {
   struct eddy_engine *engine = recovery->options.changelog.engine;
   if (record->kind == EDDY_CHANGELOG_PROFILE) {
-    if (note_gone(recovery, record->user_id) != 0) return EDDY_RECOVERY_NOMEM;
+    if (eddy_changed_gone(&recovery->changed, record->user_id) != 0) return EDDY_RECOVERY_NOMEM;
     eddy_engine_recover_gone(engine, record->user_id);
   }
   if (record->kind == EDDY_CHANGELOG_ERASED) eddy_engine_recover_not_erased(engine, record->hash);
@@ -325,8 +244,8 @@ static enum eddy_recovery_result take_tombstone(struct eddy_recovery *recovery, 
 static enum eddy_recovery_result take_value(const struct subject *subject, const struct eddy_changelog_record *record) {
   enum eddy_recovery_result result = check_place(subject, &record->place);
   if (result != EDDY_RECOVERY_MORE) return result;
-  subject->recovery->sequence = record->place.sequence;
-  date_gone(&subject->recovery->gone, record->place.sequence);
+  subject->recovery->newest = record->place;
+  eddy_changed_date(&subject->recovery->changed, record->place.sequence);
   switch (record->kind) {
     case EDDY_CHANGELOG_PROFILE:
       return take_profile(subject, record);
@@ -340,7 +259,7 @@ static enum eddy_recovery_result take_value(const struct subject *subject, const
   return EDDY_RECOVERY_REFUSED;
 }
 
-/* Where nothing should be: goes on to the end all the same, so that the newest aggregate can be named. */
+/* Where nothing may be: goes on to the end all the same, so that the newest aggregate can be named. */
 static enum eddy_recovery_result take_unexpected(const struct subject *subject, const struct eddy_changelog_record *record) {
   if (record->tombstone || record->kind == EDDY_CHANGELOG_LAYOUT) return EDDY_RECOVERY_MORE;
   subject->recovery->found = true;
@@ -348,7 +267,7 @@ static enum eddy_recovery_result take_unexpected(const struct subject *subject, 
 }
 
 static enum eddy_recovery_result take_record(const struct subject *subject, const struct eddy_changelog_record *record) {
-  if (subject->recovery->options.expect_nothing) return take_unexpected(subject, record);
+  if (subject->recovery->options.expect_nothing && !subject->recovery->adopting) return take_unexpected(subject, record);
   return record->tombstone ? take_tombstone(subject->recovery, record) : take_value(subject, record);
 }
 
@@ -368,34 +287,56 @@ enum eddy_recovery_result eddy_recovery_take(struct eddy_recovery *recovery, con
   return result;
 }
 
+static enum eddy_recovery_result refuse_found(const struct subject *subject) {
+  const struct eddy_recovery *recovery = subject->recovery;
+  if (!recovery->has_aggregate) {
+    return refuse(
+        subject,
+        "no offset is committed, but the changelog has profiles, and no aggregate that tells their position; " BRING_BACK);
+  }
+  return refuse(subject,
+                "no offset is committed, but the changelog has state up to position %" PRId64 ", commit %" PRIu64
+                ": the offsets of the group were lost; restart with --offsets-from-profiles to go on from there, " OTHER_APP,
+                recovery->place.position, recovery->place.sequence);
+}
+
+/* What was found counts as committed. */
+static enum eddy_recovery_result adopt_found(const struct subject *subject) {
+  struct eddy_recovery *recovery = subject->recovery;
+  if (!recovery->has_aggregate || recovery->newest.sequence != recovery->place.sequence) {
+    return refuse(subject, "the newest commit in the changelog, %" PRIu64 ", has no aggregate; " BRING_BACK,
+                  recovery->newest.sequence);
+  }
+  recovery->options.sequence = recovery->place.sequence;
+  recovery->options.position = recovery->position = recovery->place.position;
+  return adopt_aggregate(subject);
+}
+
 enum eddy_recovery_result eddy_recovery_at_end(struct eddy_recovery *recovery, char *why, size_t why_size) {
   struct subject subject = {recovery, -1, why, why_size};
   EDDY_ASSERT(recovery->phase == READING);
+  bool nothing = !recovery->found && recovery->newest.sequence == 0;
   if (!recovery->options.expect_nothing) {
-    if (!EDDY_RULE(WAIT_FOR_SEQUENCE) && recovery->has_aggregate) return adopt_aggregate(&subject);
-    return EDDY_RECOVERY_MORE;
+    bool wait = EDDY_RULE(WAIT_FOR_SEQUENCE) || !recovery->has_aggregate;
+    return wait ? EDDY_RECOVERY_MORE : adopt_aggregate(&subject);
   }
-  if (!recovery->found) {
-    recovery->phase = DONE;
-    return EDDY_RECOVERY_DONE;
-  }
-  if (!recovery->has_aggregate) {
-    return refuse(
-        &subject,
-        "no offset is committed, but the changelog has profiles, and no aggregate that tells of which position; bring "
-        "the changelog topic back from a copy, " OTHER_APP);
-  }
-  return refuse(&subject,
-                "no offset is committed, but the changelog has state up to position %" PRId64 ", commit %" PRIu64
-                ": the group's offsets were lost; restart with --offsets-from-profiles to go on from there, " OTHER_APP,
-                recovery->place.position, recovery->place.sequence);
+  if (!nothing) return recovery->adopting ? adopt_found(&subject) : refuse_found(&subject);
+  recovery->phase = DONE;
+  return EDDY_RECOVERY_DONE;
 }
 
 /* After reading ------------------------------------------------------------------------------------------------------------*/
 
-bool eddy_recovery_found(const struct eddy_recovery *recovery, struct eddy_changelog_place *place) {
-  if (recovery->has_aggregate) *place = recovery->place;
-  return recovery->has_aggregate;
+bool eddy_recovery_adopted(const struct eddy_recovery *recovery, struct eddy_changelog_place *place) {
+  bool adopted = recovery->adopting && recovery->phase == DONE && recovery->has_aggregate;
+  if (adopted) *place = recovery->place;
+  return adopted;
+}
+
+bool eddy_recovery_next_changed(const struct eddy_recovery *recovery, size_t *cursor, struct eddy_str *user_id) {
+  const struct eddy_aggregate *aggregate = &recovery->aggregate;
+  return recovery->has_aggregate && aggregate->redis.known &&
+         eddy_changed_next(&recovery->changed, recovery->options.changelog.engine, aggregate->redis.sequence, cursor, user_id);
 }
 
 static int log_end_error(const struct subject *subject, int64_t log_end) {
@@ -452,11 +393,10 @@ int eddy_recovery_finish(struct eddy_recovery *recovery, struct eddy_changelog *
   struct eddy_changelog_options options = recovery->options.changelog;
   struct eddy_changelog_place place = {.partition = options.partition,
                                        .incarnation = options.incarnation,
-                                       .sequence = recovery->options.sequence,
+                                       .sequence = recovery->has_aggregate ? recovery->options.sequence : 0,
                                        .position = recovery->position};
   struct eddy_aggregate aggregate = recovery->aggregate;
   EDDY_ASSERT(recovery->phase == DONE && recovery->replay_from <= recovery->position);
-  if (recovery->options.expect_nothing) place.sequence = 0;
   aggregate.replay_from = EDDY_RULE(REPLAYED_IS_DIRTY) ? recovery->replay_from : recovery->position; /* rule 25 */
   options.allocator = &recovery->allocator;
   int error =

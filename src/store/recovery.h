@@ -17,7 +17,8 @@ struct eddy_recovery;
 
 struct eddy_recovery_options {
   struct eddy_changelog_options changelog; /* engine: new and empty */
-  bool expect_nothing;                     /* no offset is committed: any record is a contradiction */
+  bool expect_nothing;                     /* no offset is committed: any record is a contradiction ... */
+  bool adopt_newest;                       /* ... unless this, too: go on from the newest aggregate (--offsets-from-profiles) */
   bool adopt_newest; /* with expect_nothing: if there is state after all, go on from its newest aggregate */
   uint64_t sequence; /* that of the committed offset */
   int64_t position;  /* the committed offset */
@@ -36,12 +37,11 @@ enum eddy_recovery_result {
 /* One record; value NULL = tombstone. */
 enum eddy_recovery_result eddy_recovery_take(struct eddy_recovery *recovery, const void *key, size_t key_size,
                                              const void *value, size_t value_size, int64_t offset, char *why, size_t why_size);
-/* The end of the changelog was reached. DONE if nothing was expected and nothing was found; REFUSED if something was; MORE if
- * the aggregate may still come (its marker is on the way). */
+/* The end of the changelog was reached. MORE if the aggregate may still come (its marker is on the way). Where nothing was
+ * expected: DONE if nothing was found or adopt_newest took what was there, else REFUSED. */
 enum eddy_recovery_result eddy_recovery_at_end(struct eddy_recovery *recovery, char *why, size_t why_size);
-/* The commit of the newest aggregate that was read, also where nothing was expected: from there `--offsets-from-profiles` goes
- * on. False if there was none. */
-bool eddy_recovery_found(const struct eddy_recovery *recovery, struct eddy_changelog_place *place);
+/* True if adopt_newest found something; the commit that is gone on from. */
+bool eddy_recovery_adopted(const struct eddy_recovery *recovery, struct eddy_changelog_place *place);
 /* Rule 23. 0, or -1 with a sentence: log start <= replay_from <= position <= log end. `accept_loss`: events between replay_from
  * and the start are given up; if the start is beyond the position, live operation begins at the start. Sets where the replay
  * begins. */
@@ -59,7 +59,7 @@ uint64_t eddy_recovery_bytes(const struct eddy_recovery *recovery);
 /* Users that changed in commits which Redis has not acknowledged, by the aggregate; some that did not may be among them.
  * *cursor = 0 to start, false at the end. What is true of each is in the engine: no profile = gone. Nobody if the aggregate
  * knows nothing of Redis: all of it has to be sent then. Of more than some million users that are gone, those are missing (and
- * every user is told): Redis drops them when their keys expire. To be called before the engine is live. */
+ * every user is told): only `eddy redis rebuild` drops them. To be called before the engine is live. */
 bool eddy_recovery_next_changed(const struct eddy_recovery *recovery, size_t *cursor, struct eddy_str *user_id);
 
 /* Ends the recovery: the engine is live. 0 or EDDY_E_NOMEM. */
