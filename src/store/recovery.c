@@ -16,7 +16,8 @@ struct eddy_recovery {
   struct eddy_allocator allocator;
   enum phase phase;
   bool layout_known;
-  bool found; /* a record that contradicts expect_nothing */
+  bool adopting; /* whatever is in the changelog counts; `options` say what that is once it is known */
+  bool found;    /* a record that contradicts expect_nothing */
   uint64_t records, bytes;
   struct eddy_changelog_place newest; /* of the last record that has one: sequence and position never decrease */
 

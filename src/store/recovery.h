@@ -18,8 +18,7 @@ struct eddy_recovery;
 struct eddy_recovery_options {
   struct eddy_changelog_options changelog; /* engine: new and empty */
   bool expect_nothing;                     /* no offset is committed: any record is a contradiction ... */
-  bool adopt_newest;                       /* ... unless this, too: go on from the newest aggregate (--offsets-from-profiles) */
-  bool adopt_newest; /* with expect_nothing: if there is state after all, go on from its newest aggregate */
+  bool adopt_newest; /* ... or, with this, what to go on from: the newest aggregate (--offsets-from-profiles) */
   uint64_t sequence; /* that of the committed offset */
   int64_t position;  /* the committed offset */
 };
