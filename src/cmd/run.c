@@ -17,11 +17,15 @@
 enum { WAIT_MS = 200, PROGRESS_MS = 10000 };
 
 static const char usage[] =
-    "usage: eddy run [-c FILE]\n\n"
+    "usage: eddy run [-c FILE] [--offsets-from-profiles] [--accept-lost-events]\n\n"
     "Reads events from Kafka, keeps profiles, publishes segment changes and triggers until SIGTERM or SIGINT; a second signal\n"
-    "ends it at once. Waits for brokers and topics that are not there yet.\n\n"
-    "  -c, --config FILE   the configuration (default: built-in, see `eddy config reference`)\n\n"
-    "Exit codes: 0 left in good order, 69 the address of http.listen is taken, 75 try again, 78 configuration or state that somebody has to look at.\n";
+    "ends it at once. Waits for brokers and topics that are not there yet. After a restart it goes on where the last commit "
+    "stood.\n\n"
+    "  -c, --config FILE         the configuration (default: built-in, see `eddy config reference`)\n"
+    "  --offsets-from-profiles   the group has lost its committed offsets: go on from those kept in topic <app>.profiles\n"
+    "  --accept-lost-events      the input no longer has all events that a restart has to read again: go on without them\n\n"
+    "Exit codes: 0 left in good order, 69 the address of http.listen is taken, 75 try again, 78 configuration or state that "
+    "somebody has to look at.\n";
 
 /* Blocked in every thread, so that only sigtimedwait() below takes them. */
 static sigset_t block_signals(void) {
@@ -96,16 +100,33 @@ static int run(const struct eddy_config *config) {
   return exit_code;
 }
 
+struct run_options {
+  const char *path;
+  bool offsets_from_profiles, accept_loss;
+};
+
 /* False after a message. */
-static bool read_options(int argc, char **argv, const char **path) {
-  static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
+static bool read_options(int argc, char **argv, struct run_options *run) {
+  static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                          {"offsets-from-profiles", no_argument, NULL, 'o'},
+                                          {"accept-lost-events", no_argument, NULL, 'a'},
+                                          {NULL, 0, NULL, 0}};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
-    if (option != 'c') {
-      eddy_cmd_bad_option(argv, option);
-      return false;
+    switch (option) {
+      case 'c':
+        run->path = optarg;
+        break;
+      case 'o':
+        run->offsets_from_profiles = true;
+        break;
+      case 'a':
+        run->accept_loss = true;
+        break;
+      default:
+        eddy_cmd_bad_option(argv, option);
+        return false;
     }
-    *path = optarg;
   }
   if (optind == argc) return true;
   eddy_cmd_misuse(argv[0], "what is %s? A file needs -c", argv[optind]);
@@ -113,12 +134,16 @@ static bool read_options(int argc, char **argv, const char **path) {
 }
 
 int eddy_cmd_run(int argc, char **argv) {
-  const char *path = NULL;
+  struct run_options options = {0};
   struct eddy_config config;
   if (eddy_cmd_help(argc, argv, usage)) return EX_OK;
-  if (!read_options(argc, argv, &path)) return EX_USAGE;
+  if (!read_options(argc, argv, &options)) return EX_USAGE;
   int exit_code = EX_CONFIG;
-  if (eddy_config_load(&config, path, stderr) == 0) exit_code = run(&config);
+  if (eddy_config_load(&config, options.path, stderr) == 0) {
+    config.state.offsets_from_profiles = options.offsets_from_profiles;
+    config.state.accept_loss = options.accept_loss;
+    exit_code = run(&config);
+  }
   eddy_config_free(&config);
   return exit_code;
 }

@@ -1,19 +1,23 @@
 #include "daemon/commit.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/rules.h"
 #include "daemon/clock.h"
 #include "daemon/emit.h"
 #include "daemon/kafka_conf.h"
+#include "daemon/restore.h"
 
 enum {
-  TRANSACTION_MS = 10000,    /* transaction.timeout.ms: after it the coordinator aborts by itself */
-  OUTCOME_MS = 15000,        /* commit and abort: by then the coordinator has decided, if it is there at all */
-  CALL_MS = 2000,            /* one try of a call that is repeated */
-  ENDING_MS = 5000,          /* for all that, once the worker is to end: what is lost will be read again */
-  RETRY_MIN_MS = 20, RETRY_MAX_MS = 1000,
+  TRANSACTION_MS = 10000, /* transaction.timeout.ms: after it the coordinator aborts by itself */
+  OUTCOME_MS = 15000,     /* commit and abort: by then the coordinator has decided, if it is there at all */
+  CALL_MS = 2000,         /* one try of a call that is repeated */
+  ENDING_MS = 5000,       /* for all that, once the worker is to end: what is lost will be read again */
+  RETRY_MIN_MS = 20,
+  RETRY_MAX_MS = 1000,
   BLOCKED_MAX_MS = 300000,
 };
 
@@ -98,14 +102,29 @@ static void settle_partition(struct eddy_worker *worker, struct eddy_partition *
   partition->in_flight = false;
   partition->touched = false;
   partition->meta.sequence++;
+  if (partition->written) eddy_changelog_committed(partition->changelog);
+  EDDY_ASSERT(!partition->written || eddy_changelog_sequence(partition->changelog) == partition->meta.sequence); /* rule 29 */
+  partition->written = false;
   if (worker->redis) {
-    /* Until state is durable an engine counts its effects from 0 again after each start: the tenure stands in for the
-     * incarnation. */
-    eddy_redis_sink_committed(worker->redis, (uint32_t)partition->id, partition->tenure, partition->meta.sequence,
+    uint64_t version = EDDY_RULE(REDIS_VERSION) ? partition->meta.sequence : (uint64_t)partition->position;
+    eddy_redis_sink_committed(worker->redis, (uint32_t)partition->id, partition->view_incarnation, version,
                               partition->effects.items, partition->effects.count, worker->model);
   }
   eddy_effects_clear(&partition->effects);
   partition->encoded = 0;
+  partition->committed = partition->position;
+}
+
+/* The records go, the state that they were made from stays: next time they are made anew (rule 17). */
+static void unwrite(struct eddy_worker *worker) {
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    struct eddy_partition *partition = worker->partitions[i];
+    if (!partition) continue;
+    partition->in_flight = false;
+    if (partition->written) eddy_changelog_aborted(partition->changelog);
+    partition->written = false;
+  }
+  eddy_outbox_clear(&worker->state);
 }
 
 static void committed(struct eddy_worker *worker) {
@@ -114,10 +133,13 @@ static void committed(struct eddy_worker *worker) {
   if (worker->oldest_record > 0) eddy_times_add(&worker->stats.latency, eddy_clock_wall() - worker->oldest_record);
   worker->oldest_record = 0;
   eddy_stat_add(&worker->stats.outputs, worker->outbox.count);
+  eddy_stat_add(&worker->stats.state_records, worker->state.count);
+  EDDY_POINT("committed");
   for (int32_t i = 0; i < worker->partition_count; i++) {
     if (worker->partitions[i] && worker->partitions[i]->in_flight) settle_partition(worker, worker->partitions[i]);
   }
   eddy_outbox_clear(&worker->outbox);
+  eddy_outbox_clear(&worker->state);
   worker->retry_wait = 0;
   worker->blocked_since = 0;
   set_state(worker, EDDY_COMMIT_IDLE);
@@ -127,9 +149,7 @@ static void committed(struct eddy_worker *worker) {
 static void aborted(struct eddy_worker *worker) {
   int64_t now = eddy_clock_mono();
   eddy_stat_add(&worker->stats.aborts, 1);
-  for (int32_t i = 0; i < worker->partition_count; i++) {
-    if (worker->partitions[i]) worker->partitions[i]->in_flight = false;
-  }
+  unwrite(worker);
   eddy_outbox_rewind(&worker->outbox);
   worker->retry_wait = worker->retry_wait ? worker->retry_wait * 2 : RETRY_MIN_MS;
   if (worker->retry_wait > RETRY_MAX_MS) worker->retry_wait = RETRY_MAX_MS;
@@ -141,17 +161,17 @@ static void aborted(struct eddy_worker *worker) {
   }
 }
 
-static rd_kafka_topic_partition_list_t *in_flight(const struct eddy_worker *worker) {
+/* Our live partitions, or those of the transaction in flight. */
+static rd_kafka_topic_partition_list_t *list_ours(const struct eddy_worker *worker, bool in_flight) {
   rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(worker->partition_count);
   for (int32_t i = 0; i < worker->partition_count; i++) {
-    if (worker->partitions[i] && worker->partitions[i]->in_flight) {
-      rd_kafka_topic_partition_list_add(list, worker->topics.input, i);
-    }
+    const struct eddy_partition *partition = eddy_worker_live(worker, i);
+    if (partition && (partition->in_flight || !in_flight)) rd_kafka_topic_partition_list_add(list, worker->topics.input, i);
   }
   return list;
 }
 
-enum { NO_ANSWER = -2, FOREIGN = -1, NOT_COMMITTED = 0, COMMITTED = 1 };
+enum { FOREIGN = -1, NOT_COMMITTED = 0, COMMITTED = 1 };
 
 /* Was the transaction that we do not know about committed, or has somebody else committed since? */
 static int compare_sequence(const struct eddy_partition *partition, const rd_kafka_topic_partition_t *stable) {
@@ -162,9 +182,36 @@ static int compare_sequence(const struct eddy_partition *partition, const rd_kaf
   return meta.sequence == partition->meta.sequence + 1 ? COMMITTED : FOREIGN;
 }
 
-/* All offsets of a transaction are in one partition of the offsets topic: either all were committed or none. */
-static int read_outcome(struct eddy_worker *worker) {
-  rd_kafka_topic_partition_list_t *list = in_flight(worker);
+/* A partition that somebody else has committed for since: nothing that we hold of it counts any more. */
+static void disown(struct eddy_worker *worker, struct eddy_partition *partition) {
+  eddy_log(worker->logger, EDDY_LOG_WARN, "partition was committed by somebody else",
+           "worker=%u partition=%d sequence=%" PRIu64 " hint=\"its state is restored\"", worker->index, partition->id,
+           partition->meta.sequence);
+  if (partition->written) eddy_changelog_aborted(partition->changelog);
+  partition->written = false;
+  eddy_restore_anew(worker, partition, 0);
+}
+
+/* What the committed sequences say of the transaction that was in flight. All its offsets are in one partition of the offsets
+ * topic: either all were committed or none. Partitions that are no longer as we left them are given up, with what they wanted
+ * to say. */
+static int judge_outcome(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *stable) {
+  int outcome = NOT_COMMITTED;
+  for (int i = 0; i < stable->cnt; i++) {
+    if (compare_sequence(worker->partitions[stable->elems[i].partition], &stable->elems[i]) == COMMITTED) outcome = COMMITTED;
+  }
+  if (outcome == NOT_COMMITTED) eddy_outbox_rewind(&worker->outbox);
+  for (int i = 0; i < stable->cnt; i++) {
+    struct eddy_partition *partition = worker->partitions[stable->elems[i].partition];
+    if (compare_sequence(partition, &stable->elems[i]) != FOREIGN) continue;
+    if (outcome == NOT_COMMITTED) eddy_outbox_drop(&worker->outbox, partition->id);
+    disown(worker, partition);
+  }
+  return outcome;
+}
+
+/* The committed offsets of our partitions; NULL if nobody answers. */
+static rd_kafka_topic_partition_list_t *read_back(struct eddy_worker *worker, rd_kafka_topic_partition_list_t *list) {
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
   int64_t started = eddy_clock_mono();
   if (list->cnt > 0) {
@@ -173,13 +220,9 @@ static int read_outcome(struct eddy_worker *worker) {
       error = eddy_kafka_source_committed(worker->source, list, CALL_MS);
     } while (error && may_try(worker, started));
   }
-  int outcome = NOT_COMMITTED;
-  for (int i = 0; i < list->cnt && !error; i++) {
-    outcome = compare_sequence(worker->partitions[list->elems[i].partition], &list->elems[i]);
-    if (outcome == FOREIGN) break;
-  }
+  if (!error) return list;
   rd_kafka_topic_partition_list_destroy(list);
-  return error ? NO_ANSWER : outcome;
+  return NULL;
 }
 
 /* Rule 18. */
@@ -189,15 +232,18 @@ static void find_out(struct eddy_worker *worker) {
            eddy_kafka_sink_why(worker->sink));
   renew_sink(worker);
   if (eddy_commit_open(worker) != 0) return;
-  int outcome = read_outcome(worker);
-  if (outcome == COMMITTED) {
-    committed(worker);
-  } else if (outcome == NOT_COMMITTED) {
-    aborted(worker);
-  } else {
-    eddy_worker_fail(worker, 75, "outcome of a commit is unknown", "worker=%u reason=\"%s\"", worker->index,
-                     outcome == FOREIGN ? "another member has committed since" : "no broker answers");
+  EDDY_POINT("renewed");
+  rd_kafka_topic_partition_list_t *stable = EDDY_RULE(ASK_BACK) ? read_back(worker, list_ours(worker, true)) : NULL;
+  if (!stable && EDDY_RULE(ASK_BACK)) {
+    eddy_worker_fail(worker, 75, "outcome of a commit is unknown", "worker=%u reason=\"no broker answers\"", worker->index);
+    return;
   }
+  if (stable && judge_outcome(worker, stable) == COMMITTED) {
+    committed(worker);
+  } else {
+    aborted(worker);
+  }
+  if (stable) rd_kafka_topic_partition_list_destroy(stable);
 }
 
 /* The coordinator fences a producer also when its transaction has lasted too long, for instance while the broker was away. A
@@ -206,7 +252,9 @@ static bool may_have_expired(const struct eddy_worker *worker) {
   return eddy_clock_mono() - worker->opened_at >= TRANSACTION_MS / 2;
 }
 
-static int outcome_ms(const struct eddy_worker *worker) { return eddy_worker_ending(worker) ? ENDING_MS : OUTCOME_MS; }
+static int outcome_ms(const struct eddy_worker *worker) {
+  return eddy_worker_ending(worker) ? ENDING_MS : OUTCOME_MS;
+}
 
 static void fenced(struct eddy_worker *worker) {
   if (may_have_expired(worker)) {
@@ -235,7 +283,9 @@ static void settle(struct eddy_worker *worker, enum eddy_txn_result result) {
       committed(worker);
       break;
     case EDDY_TXN_RETRY:
+    case EDDY_TXN_STALE:
     case EDDY_TXN_ABORT:
+      worker->stale = worker->stale || result == EDDY_TXN_STALE;
       eddy_log(worker->logger, EDDY_LOG_WARN, "transaction aborted", "worker=%u reason=\"%s\"", worker->index,
                eddy_kafka_sink_why(worker->sink));
       give_up_transaction(worker);
@@ -265,8 +315,7 @@ static bool begin(struct eddy_worker *worker) {
 }
 
 /* False if the transaction had to be given up. */
-static bool produce(struct eddy_worker *worker) {
-  struct eddy_outbox *outbox = &worker->outbox;
+static bool produce(struct eddy_worker *worker, struct eddy_outbox *outbox) {
   while (outbox->produced < outbox->count) {
     enum eddy_txn_result result = eddy_kafka_sink_produce(worker->sink, &outbox->records[outbox->produced].record);
     if (result != EDDY_TXN_DONE) {
@@ -279,14 +328,84 @@ static bool produce(struct eddy_worker *worker) {
 }
 
 void eddy_commit_produce(struct eddy_worker *worker) {
-  if (worker->outbox.produced < worker->outbox.count && !worker->failed && begin(worker)) produce(worker);
+  if (worker->outbox.produced < worker->outbox.count && !worker->failed && !worker->stale && begin(worker)) {
+    produce(worker, &worker->outbox);
+  }
 }
 
 bool eddy_commit_is_due(const struct eddy_worker *worker) {
-  return worker->outbox.count >= EDDY_COMMIT_RECORDS_MAX || worker->outbox.bytes >= EDDY_COMMIT_BYTES_MAX;
+  size_t records = worker->outbox.count;
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    const struct eddy_partition *partition = eddy_worker_live(worker, i);
+    size_t count = 0;
+    if (partition && partition->changelog) eddy_engine_write_now(partition->engine, &count);
+    records += count;
+  }
+  return records >= EDDY_COMMIT_RECORDS_MAX || worker->outbox.bytes >= EDDY_COMMIT_BYTES_MAX;
 }
 
-static void add_offset(rd_kafka_topic_partition_list_t *list, const char *topic, struct eddy_partition *partition) {
+/* Rule 11. */
+static bool takes_part(const struct eddy_worker *worker, int32_t id, int64_t mono) {
+  const struct eddy_partition *partition = eddy_worker_live(worker, id);
+  if (!partition || partition->touched || !partition->changelog) return partition && partition->touched;
+  return eddy_changelog_wants(partition->changelog, mono) ||
+         (worker->full_lap && !eddy_changelog_saved(partition->changelog, partition->position));
+}
+
+/* State ---------------------------------------------------------------------------------------------------------------------
+ */
+
+struct state_put {
+  struct eddy_worker *worker;
+  int32_t partition;
+};
+
+static int put_state(void *ctx, struct eddy_str key, const void *value, size_t value_size) {
+  const struct state_put *put = ctx;
+  struct eddy_kafka_record record = {.topic = EDDY_TOPIC_PROFILES,
+                                     .partition = put->partition,
+                                     .key = key.data,
+                                     .key_size = key.len,
+                                     .value = value,
+                                     .value_size = value_size};
+  return eddy_outbox_add(&put->worker->state, &record, NULL, put->partition);
+}
+
+static struct eddy_changelog_commit describe_commit(const struct eddy_worker *worker, const struct eddy_partition *partition) {
+  struct eddy_changelog_commit commit = {.position = partition->position,
+                                         .mono = eddy_clock_mono(),
+                                         .wall = eddy_clock_wall(),
+                                         .records_max = EDDY_COMMIT_RECORDS_MAX,
+                                         .full_lap = worker->full_lap,
+                                         .model_version = worker->model ? eddy_model_parts_of(worker->model).version : 0,
+                                         .has_trigger = partition->has_trigger,
+                                         .last_trigger = partition->last_trigger};
+  if (!worker->redis) return commit;
+  struct eddy_redis_ack ack = eddy_redis_sink_acked(worker->redis, (uint32_t)partition->id);
+  commit.redis_known = ack.known;
+  commit.redis_sequence = ack.sequence;
+  commit.redis_trigger = ack.trigger;
+  commit.redis_since = ack.since;
+  return commit;
+}
+
+/* Makes the records of every partition that takes part, as they are now (rules 13-15). 0 or EDDY_E_NOMEM. */
+static int write_state(struct eddy_worker *worker, int64_t mono) {
+  int error = 0;
+  for (int32_t i = 0; i < worker->partition_count && !error; i++) {
+    if (!takes_part(worker, i, mono)) continue;
+    struct eddy_partition *partition = worker->partitions[i];
+    partition->in_flight = true;
+    if (!partition->changelog) continue;
+    struct state_put put = {worker, i};
+    struct eddy_changelog_commit commit = describe_commit(worker, partition);
+    partition->written = true;
+    error = eddy_changelog_write(partition->changelog, &commit, put_state, &put);
+  }
+  return error;
+}
+
+static void add_offset(rd_kafka_topic_partition_list_t *list, const char *topic, const struct eddy_partition *partition) {
   struct eddy_offset_meta next = partition->meta;
   next.sequence++;
   char text[EDDY_OFFSET_META_TEXT];
@@ -295,13 +414,15 @@ static void add_offset(rd_kafka_topic_partition_list_t *list, const char *topic,
   offset->offset = partition->position;
   offset->metadata = strdup(text);
   offset->metadata_size = offset->metadata ? strlen(text) : 0;
-  partition->in_flight = true;
 }
 
 static rd_kafka_topic_partition_list_t *offsets_to_send(struct eddy_worker *worker) {
   rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(worker->partition_count);
   for (int32_t i = 0; i < worker->partition_count; i++) {
-    if (worker->partitions[i] && worker->partitions[i]->touched) add_offset(list, worker->topics.input, worker->partitions[i]);
+    const struct eddy_partition *partition = worker->partitions[i];
+    if (!partition || !partition->in_flight) continue;
+    bool sends = EDDY_RULE(OFFSETS_ALWAYS) || partition->position != partition->committed;
+    if (sends) add_offset(list, worker->topics.input, partition);
   }
   return list;
 }
@@ -320,28 +441,59 @@ static enum eddy_txn_result send_offsets(struct eddy_worker *worker) {
   return result;
 }
 
-static bool anything_to_commit(const struct eddy_worker *worker) {
+static bool anything_to_commit(const struct eddy_worker *worker, int64_t mono) {
   if (worker->outbox.count > 0) return true;
   for (int32_t i = 0; i < worker->partition_count; i++) {
-    if (worker->partitions[i] && worker->partitions[i]->touched) return true;
+    if (takes_part(worker, i, mono)) return true;
   }
   return false;
+}
+
+/* The group went on without us for a while: whoever had one of our partitions may have committed for it (rule 19). False:
+ * nobody answers, try again. */
+static bool look_around(struct eddy_worker *worker) {
+  rd_kafka_topic_partition_list_t *list = list_ours(worker, false);
+  rd_kafka_resp_err_t error =
+      list->cnt > 0 ? eddy_kafka_source_committed(worker->source, list, CALL_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (!error) judge_outcome(worker, list);
+  worker->stale = error != RD_KAFKA_RESP_ERR_NO_ERROR;
+  rd_kafka_topic_partition_list_destroy(list);
+  return !error;
+}
+
+/* Everything into the open transaction: rules 12-15. False if it had to be given up. */
+static bool fill(struct eddy_worker *worker, int64_t mono) {
+  EDDY_POINT("begun");
+  if (!produce(worker, &worker->outbox)) return false;
+  EDDY_POINT("outputs");
+  if (write_state(worker, mono) != 0) {
+    eddy_log(worker->logger, EDDY_LOG_ERROR, "transaction aborted", "worker=%u reason=\"no memory for changelog records\"",
+             worker->index);
+    give_up_transaction(worker);
+    return false;
+  }
+  if (!produce(worker, &worker->state)) return false;
+  EDDY_POINT("state");
+  return true;
 }
 
 bool eddy_commit_now(struct eddy_worker *worker, bool force) {
   if (!worker->sink || worker->failed) return false;
   if (force) worker->retry_at = 0;
+  if (worker->stale && worker->commit_state == EDDY_COMMIT_ABORTED && !look_around(worker)) return false;
+  int64_t mono = eddy_clock_mono();
   eddy_emit_deltas(worker, eddy_clock_wall());
   eddy_emit_model(worker);
-  if (!anything_to_commit(worker)) {
+  if (!anything_to_commit(worker, mono)) {
     /* After an abort all that was open may have been dropped. */
     if (worker->commit_state == EDDY_COMMIT_ABORTED) set_state(worker, EDDY_COMMIT_IDLE);
     return true;
   }
-  if (worker->failed || !begin(worker) || !produce(worker)) return false;
+  if (worker->failed || !begin(worker) || !fill(worker, mono)) return false;
   set_state(worker, EDDY_COMMIT_SEALED);
   worker->sealed_at = eddy_clock_mono();
   enum eddy_txn_result result = send_offsets(worker);
+  EDDY_POINT("offsets");
   if (result == EDDY_TXN_DONE) result = eddy_kafka_sink_commit(worker->sink, outcome_ms(worker));
   settle(worker, result);
   return worker->commit_state == EDDY_COMMIT_IDLE;

@@ -18,60 +18,67 @@ struct eddy_property_setting {
 };
 
 struct eddy_config {
-  char *path;                 /* of the file, or NULL: built-in defaults */
-  char *app;                  /* [a-z0-9._-]{1,64}, default "eddy": prefix of topics, keys and the group */
-  uint32_t workers;           /* 1..64, default 1 */
-  char *instance;             /* default the host name; transactional.id and group.instance.id derive from it */
+  char *path;       /* of the file, or NULL: built-in defaults */
+  char *app;        /* [a-z0-9._-]{1,64}, default "eddy": prefix of topics, keys and the group */
+  uint32_t workers; /* 1..64, default 1 */
+  char *instance;   /* default the host name; transactional.id and group.instance.id derive from it */
 
   struct {
-    char *brokers;            /* default "localhost:9092" */
-    char *input;              /* input topic, default "<app>.events" */
-    char *group;              /* default app */
-    char *schemas;            /* folder of writer schemas, or NULL; relative ones are joined to the file's folder */
-    enum eddy_start start;    /* where a first run begins, default earliest */
-    int64_t start_time;       /* EDDY_START_TIME */
+    char *brokers;              /* default "localhost:9092" */
+    char *input;                /* input topic, default "<app>.events" */
+    char *group;                /* default app */
+    char *schemas;              /* folder of writer schemas, or NULL; relative ones are joined to the file's folder */
+    enum eddy_start start;      /* where a first run begins, default earliest */
+    int64_t start_time;         /* EDDY_START_TIME */
     int64_t commit_interval_ms; /* 20 ms .. 10 s, default 100 ms */
-    bool create_topics;       /* create missing output topics at start, default true */
+    bool create_topics;         /* create missing output topics at start, default true */
     struct eddy_property_setting *properties; /* both clients; `consumer.` / `producer.` prefix = that client only */
     size_t property_count;
   } kafka;
 
   struct {
-    char *url;                /* redis://[user:password@]host:port[/db], unix:///path; NULL = no Redis */
+    char *url;                  /* redis://[user:password@]host:port[/db], unix:///path; NULL = no Redis */
     uint32_t stream_max_length; /* MAXLEN ~ of the trigger streams, default 100,000 */
-    uint64_t buffer_max;      /* bytes of changes kept while Redis is away, default 64 MiB */
+    uint64_t buffer_max;        /* bytes of changes kept while Redis is away, default 64 MiB */
   } redis;
 
   struct {
-    enum eddy_at_end at_end;  /* default wall (run), newest (replay) */
+    enum eddy_at_end at_end; /* default wall (run), newest (replay) */
     bool at_end_set;
-    double scale;             /* EDDY_AT_END_SCALED: event time runs this much faster than the wall clock */
-    bool publish_after_set;   /* else: the application's first start (run), none (replay, demo) */
+    double scale;           /* EDDY_AT_END_SCALED: event time runs this much faster than the wall clock */
+    bool publish_after_set; /* else: the application's first start (run), none (replay, demo) */
     int64_t publish_after;
-  } time;                     /* allowed_lateness is in the spec */
-
-  uint64_t memory_max;        /* profile.memory_max, bytes over all partitions of the process; 0 = none */
-  uint64_t seed;              /* of hashing and sampling; default from the app's name, so that instances agree */
+  } time; /* allowed_lateness is in the spec */
 
   struct {
-    uint16_t segments;        /* k, 2..256, default 16 */
-    int64_t half_life_ms;     /* default 7 d */
-    uint32_t epoch;           /* contributions per version, default 2000 */
-    uint32_t buffer_min;      /* distinct users before the first model; 0 = max(4096, 64 k) */
-    bool train;               /* default true */
+    bool keep; /* profile.durable, default true: state is kept in topic <app>.profiles and found again */
+    int64_t flush_interval_ms, flush_events; /* of one lap over the profiles; events per worker */
+    char *erasure_key; /* secret under which erased users are remembered, NULL = derived from the app's name */
+    bool offsets_from_profiles, accept_loss; /* run's options: what a recovery may do without */
+  } state;
+
+  uint64_t memory_max; /* profile.memory_max, bytes over all partitions of the process; 0 = none */
+  uint64_t seed;       /* of hashing and sampling; default from the app's name, so that instances agree */
+
+  struct {
+    uint16_t segments;    /* k, 2..256, default 16 */
+    int64_t half_life_ms; /* default 7 d */
+    uint32_t epoch;       /* contributions per version, default 2000 */
+    uint32_t buffer_min;  /* distinct users before the first model; 0 = max(4096, 64 k) */
+    bool train;           /* default true */
   } model;
 
   struct {
-    char *listen;             /* ADDRESS:PORT on loopback, default 127.0.0.1:8377; NULL = none */
-    bool listen_set;          /* else: a port that is taken is a warning, not an end */
+    char *listen;    /* ADDRESS:PORT on loopback, default 127.0.0.1:8377; NULL = none */
+    bool listen_set; /* else: a port that is taken is a warning, not an end */
   } http;
 
   struct {
-    int level;                /* enum eddy_log_level, default info */
-    bool json;                /* default logfmt */
+    int level; /* enum eddy_log_level, default info */
+    bool json; /* default logfmt */
   } log;
 
-  struct eddy_spec spec;      /* features, triggers, limits, lateness ... */
+  struct eddy_spec spec; /* features, triggers, limits, lateness ... */
 };
 
 /* Loads and checks a file (NULL: defaults only). Every error found is written to `errors` (may be NULL) as

@@ -88,6 +88,7 @@ const char *eddy_config_check_app(const char *text);
 const char *eddy_config_check_instance(const char *text);
 const char *eddy_config_check_topic(const char *text);
 const char *eddy_config_check_currency(const char *text);
+const char *eddy_config_check_secret(const char *text);
 
 /* Rules about more than one key. */
 void eddy_config_check_rules(struct eddy_config_binder *binder);

@@ -34,6 +34,11 @@ const char *eddy_config_check_currency(const char *text) {
   return only(text, CAPITALS, 3) && strlen(text) == 3 ? NULL : "three capital letters such as EUR (ISO 4217)";
 }
 
+const char *eddy_config_check_secret(const char *text) {
+  size_t length = strlen(text);
+  return length >= 16 && length <= 255 ? NULL : "16 to 255 characters";
+}
+
 static bool is_port(const char *text) {
   return only(text, DIGITS, 5) && atoi(text) >= 1 && atoi(text) <= 65535;
 }

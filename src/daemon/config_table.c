@@ -93,6 +93,17 @@ static const struct eddy_config_key profile_keys[] = {
     {.name = "memory_max", .type = EDDY_CONFIG_BYTES, AT(memory_max), RANGE(16 << 20, 1024 * GIB), .none = "none",
      .unit = "MiB",
      .meaning = "memory of all profiles of the process; a partition that would need more is paused"},
+    {.name = "durable", .type = EDDY_CONFIG_BOOL, AT(state.keep),
+     .meaning = "keep profiles in topic `<app>.profiles`, from which they are found again after a restart; false: they live in "
+                "memory only and every start begins with none (benchmarks, trials)"},
+    {.name = "flush_interval", .type = EDDY_CONFIG_DURATION, AT(state.flush_interval_ms),
+     RANGE(EDDY_SECOND_MS, EDDY_HOUR_MS), .unit = "s",
+     .meaning = "within this time every changed profile is written, if not earlier; events since then are read again after a crash"},
+    {.name = "flush_events", .type = EDDY_CONFIG_COUNT, AT(state.flush_events), RANGE(1000, 1000000000),
+     .meaning = "the same in events of a worker: bounds what a restart after a crash reads again"},
+    {.name = "erasure_key", .type = EDDY_CONFIG_TEXT, AT(state.erasure_key), .check = eddy_config_check_secret,
+     .fallback = "from `app`",
+     .meaning = "secret under whose hash erased users are remembered, the same for ever; from `${file:...}` or `${VAR}`"},
     {.name = "currency", .type = EDDY_CONFIG_NAME, AT(spec.currency), .check = eddy_config_check_currency,
      .meaning = "currency that is summed up (ISO 4217); values in others are counted and skipped"},
     {.name = "cart_ttl", .type = EDDY_CONFIG_DURATION, AT(spec.cart_ttl_ms), RANGE(EDDY_MINUTE_MS, TEN_YEARS), .unit = "d",
@@ -216,6 +227,9 @@ int eddy_config_defaults(struct eddy_config *config) {
   config->kafka.start_time = EDDY_TIME_NONE;
   config->kafka.commit_interval_ms = 100;
   config->kafka.create_topics = true;
+  config->state.keep = true;
+  config->state.flush_interval_ms = 30 * EDDY_SECOND_MS;
+  config->state.flush_events = 3000000;
   config->redis.stream_max_length = 100000;
   config->redis.buffer_max = 64 << 20;
   config->time.at_end = EDDY_AT_END_WALL;

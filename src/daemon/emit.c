@@ -22,7 +22,11 @@ static int emit_one(struct eddy_worker *worker, struct eddy_partition *partition
   if (effect->kind == EDDY_TRIGGER_SUPPRESSED) {
     eddy_stat_add(&worker->stats.suppressed_by[effect->as.trigger.suppression], 1);
   }
-  if (effect->kind == EDDY_TRIGGER_FIRED) eddy_board_show(&worker->stats, &partition->spec, effect);
+  if (effect->kind == EDDY_TRIGGER_FIRED) {
+    eddy_board_show(&worker->stats, &partition->spec, effect);
+    partition->has_trigger = true;
+    partition->last_trigger = effect->number;
+  }
   return put(worker, &record, partition->id);
 }
 
@@ -43,7 +47,7 @@ void eddy_emit_effects(struct eddy_worker *worker, struct eddy_partition *partit
 
 void eddy_emit_deltas(struct eddy_worker *worker, int64_t now) {
   for (int32_t i = 0; i < worker->partition_count; i++) {
-    struct eddy_partition *partition = worker->partitions[i];
+    struct eddy_partition *partition = eddy_worker_live(worker, i);
     if (!partition) continue;
     if (eddy_engine_take_delta(partition->engine, &partition->effects) != 0) {
       eddy_log(worker->logger, EDDY_LOG_WARN, "contributions wait for memory", "partition=%d", i);
@@ -70,7 +74,7 @@ static int emit_card(struct eddy_worker *worker, const struct eddy_model_record 
 }
 
 void eddy_emit_model(struct eddy_worker *worker) {
-  struct eddy_partition *first = eddy_worker_partition(worker, 0);
+  struct eddy_partition *first = eddy_worker_live(worker, 0);
   struct eddy_model_record *model = first ? eddy_model_watch_trained(worker->watch) : NULL;
   if (!model) return;
   int error = emit_model_record(worker, model);

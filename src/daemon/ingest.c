@@ -8,6 +8,7 @@
 #include "daemon/commit.h"
 #include "daemon/dead_letter.h"
 #include "daemon/emit.h"
+#include "daemon/restore.h"
 #include "daemon/tenure.h"
 #include "source/kafka_message.h"
 
@@ -17,13 +18,19 @@ enum { MEMORY_WAIT_MS = 5000, SCHEMA_WAIT_MS = 1000, BACKLOG_WAIT_MS = 200, BACK
 struct run {
   struct eddy_partition *partition;
   size_t count;
-  int64_t end;                      /* offset behind the last record of the run, bad ones included */
+  int64_t end; /* offset behind the last record of the run, bad ones included */
   int64_t offsets[EDDY_BATCH_MAX];
 };
+
+/* Until C a restored partition only folds (rule 24); ends there at the latest. */
+static bool replays(const struct eddy_partition *partition) {
+  return partition->state == EDDY_PARTITION_REPLAYING;
+}
 
 /* Said once per pause: while it lasts, each tick may run short again. */
 static void short_of_memory(struct eddy_worker *worker, struct eddy_partition *partition) {
   if (partition->pauses & EDDY_PAUSE_MEMORY) return;
+  eddy_tenure_drop_standbys(worker);
   eddy_log(worker->logger, EDDY_LOG_ERROR, "partition paused: out of memory",
            "partition=%d offset=%" PRId64 " used=%zu hint=\"raise profile.memory_max\"", partition->id, partition->position,
            worker->budget.used);
@@ -34,25 +41,35 @@ static void short_of_memory(struct eddy_worker *worker, struct eddy_partition *p
 static void apply(struct eddy_worker *worker, struct run *run, int64_t now) {
   struct eddy_partition *partition = run->partition;
   if (!partition) return;
+  bool live = !replays(partition);
   size_t applied = 0;
-  if (run->count > 0) {
+  if (run->count > 0 && live) {
     applied = eddy_engine_step_batch(partition->engine, worker->events, run->count, now, &partition->effects);
+  } else if (run->count > 0) {
+    applied = eddy_engine_recover_events(partition->engine, worker->events, run->offsets, run->count);
   }
   bool all = applied == run->count;
   int64_t position = all ? run->end : run->offsets[applied];
   if (position > partition->position) {
     partition->position = position;
-    partition->touched = true;
+    partition->touched = partition->touched || live;
     eddy_end_clock_moved(&partition->end);
   }
-  partition->more_due = true;
+  partition->more_due = live;
   if (!all) short_of_memory(worker, partition);
-  eddy_emit_effects(worker, partition, now);
+  if (live) eddy_emit_effects(worker, partition, now);
   run->count = 0;
   run->end = partition->position;
 }
 
-static void reject(struct eddy_worker *worker, const rd_kafka_message_t *message, int error) {
+/* A replay leaves alone what live operation has refused: its dead letter is there already. */
+static void reject(struct eddy_worker *worker, const struct eddy_partition *partition, const rd_kafka_message_t *message,
+                   int error) {
+  if (replays(partition)) return;
+  if (partition->changelog && eddy_changelog_reject(partition->changelog, message->offset) != 0) {
+    eddy_worker_fail(worker, 71, "out of memory", "while=\"keeping a refused offset\"");
+    return;
+  }
   eddy_stat_add(&worker->stats.invalid, 1);
   int reason = EDDY_EVENT_E_EMPTY - error;
   if (reason >= 0 && reason < EDDY_INVALID_REASONS) eddy_stat_add(&worker->stats.invalid_by[reason], 1);
@@ -63,8 +80,8 @@ static void reject(struct eddy_worker *worker, const rd_kafka_message_t *message
 
 /* Appends the event to the run, or answers why not. */
 static int decode(struct eddy_worker *worker, struct run *run, const rd_kafka_message_t *message) {
-  struct eddy_raw_record raw = {.key = message->key, .key_size = message->key_len, .value = message->payload,
-                                .value_size = message->len};
+  struct eddy_raw_record raw = {
+      .key = message->key, .key_size = message->key_len, .value = message->payload, .value_size = message->len};
   raw.record_time = eddy_kafka_message_time(message, &raw.log_append);
   bool clamped = false;
   int error = eddy_event_decoder_run(worker->decoder, &raw, &worker->room, &worker->events[run->count], &clamped);
@@ -95,7 +112,7 @@ static void take_in_record(struct eddy_worker *worker, struct run *run, const rd
   if (error == EDDY_DECODE_RETRY) {
     pause_for_schema(worker, run->partition, message);
   } else if (error) {
-    reject(worker, message, error);
+    reject(worker, run->partition, message, error);
     run->end = message->offset + 1;
   }
 }
@@ -106,8 +123,20 @@ static void start_run(struct run *run, struct eddy_partition *partition) {
   run->end = partition ? partition->position : 0;
 }
 
-static void reached_end(struct eddy_worker *worker, struct run *run, struct eddy_partition *partition, int64_t now) {
+/* C was reached: what follows is live. */
+static void end_replay(struct eddy_worker *worker, struct run *run, struct eddy_partition *partition, int64_t now) {
+  if (run->partition == partition) {
+    apply(worker, run, now);
+    run->partition = NULL; /* begins again, at C */
+  }
+  if (!partition->pauses) eddy_restore_replayed(worker, partition);
+}
+
+static void reached_end(struct eddy_worker *worker, struct run *run, struct eddy_partition *partition, int64_t offset,
+                        int64_t now) {
   if (run->partition == partition) apply(worker, run, now);
+  if (replays(partition) && offset >= partition->committed) end_replay(worker, run, partition, now);
+  if (partition->state != EDDY_PARTITION_LIVE) return;
   eddy_end_clock_reached(&partition->end, eddy_clock_mono(), now, eddy_engine_newest_time(partition->engine));
 }
 
@@ -115,10 +144,11 @@ static void reached_end(struct eddy_worker *worker, struct run *run, struct eddy
 static void take_in_notice(struct eddy_worker *worker, struct run *run, struct eddy_partition *partition,
                            const rd_kafka_message_t *message, int64_t now) {
   if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-    reached_end(worker, run, partition, now);
+    reached_end(worker, run, partition, message->offset, now);
   } else if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
     eddy_worker_fail(worker, 78, "events are missing",
-                     "topic=%s partition=%d offset=%" PRId64 " reason=\"%s\" "
+                     "topic=%s partition=%d offset=%" PRId64
+                     " reason=\"%s\" "
                      "hint=\"the input no longer holds the committed offset: its retention is too short, or it was made anew\"",
                      worker->topics.input, partition->id, partition->position, rd_kafka_message_errstr(message));
   } else {
@@ -129,41 +159,36 @@ static void take_in_notice(struct eddy_worker *worker, struct run *run, struct e
 }
 
 /* Ours, and of the present tenure: a batch may still hold records from before a rebalance or a pause. */
-static bool is_current(const struct eddy_worker *worker, const struct eddy_partition *partition) {
-  return partition && !partition->pauses && partition->born_in != worker->poll_number;
+static bool is_current(const struct eddy_partition *partition) {
+  return partition && !partition->pauses;
 }
 
 static void take_in(struct eddy_worker *worker, struct run *run, const rd_kafka_message_t *message, int64_t now) {
   struct eddy_partition *partition = eddy_worker_partition(worker, message->partition);
-  if (!is_current(worker, partition)) return;
+  if (!is_current(partition)) return;
   if (message->err) {
     take_in_notice(worker, run, partition, message, now);
     return;
   }
+  if (replays(partition) && message->offset >= partition->committed) end_replay(worker, run, partition, now);
+  if (!is_current(partition)) return;
   if (partition != run->partition) {
     apply(worker, run, now);
     start_run(run, partition);
   }
   if (message->offset < run->end) return; /* read twice after a seek */
+  if (replays(partition) && eddy_recovery_skip(partition->recovery, message->offset)) return;
   take_in_record(worker, run, message, now);
-}
-
-/* Partitions assigned within this poll dropped what the poll had for them: read it again. */
-static void reread_newborn(struct eddy_worker *worker, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    struct eddy_partition *partition = eddy_worker_partition(worker, worker->messages[i]->partition);
-    if (!partition || partition->born_in != worker->poll_number) continue;
-    partition->born_in = 0;
-    eddy_kafka_source_seek(worker->source, partition->id, partition->position);
-  }
 }
 
 /* While commits fail, what waits for them is bounded: stop reading. */
 static void hold_back(struct eddy_worker *worker) {
   const struct eddy_outbox *outbox = &worker->outbox;
-  if (outbox->count < BACKLOG_FACTOR * EDDY_COMMIT_RECORDS_MAX && outbox->bytes < BACKLOG_FACTOR * EDDY_COMMIT_BYTES_MAX) return;
+  if (outbox->count < BACKLOG_FACTOR * EDDY_COMMIT_RECORDS_MAX && outbox->bytes < BACKLOG_FACTOR * EDDY_COMMIT_BYTES_MAX)
+    return;
   for (int32_t i = 0; i < worker->partition_count; i++) {
-    if (worker->partitions[i]) eddy_tenure_pause(worker, worker->partitions[i], EDDY_PAUSE_BACKLOG, BACKLOG_WAIT_MS);
+    struct eddy_partition *partition = eddy_worker_live(worker, i);
+    if (partition) eddy_tenure_pause(worker, partition, EDDY_PAUSE_BACKLOG, BACKLOG_WAIT_MS);
   }
 }
 
@@ -183,8 +208,8 @@ static void note_oldest(struct eddy_worker *worker) {
 }
 
 bool eddy_ingest_poll(struct eddy_worker *worker) {
-  worker->poll_number++;
   size_t count = eddy_kafka_source_poll(worker->source, worker->messages, EDDY_BATCH_MAX);
+  worker->polled_at = eddy_clock_mono();
   if (count == 0) return false;
   eddy_worker_say_back(worker);
   note_oldest(worker);
@@ -193,7 +218,6 @@ bool eddy_ingest_poll(struct eddy_worker *worker) {
   int64_t now = eddy_clock_wall();
   for (size_t i = 0; i < count; i++) take_in(worker, &run, worker->messages[i], now);
   apply(worker, &run, now);
-  reread_newborn(worker, count);
   for (size_t i = 0; i < count; i++) eddy_kafka_message_destroy(worker->messages[i]);
   eddy_event_room_clear(&worker->room);
   produce_or_commit(worker);
@@ -222,7 +246,7 @@ bool eddy_ingest_tick(struct eddy_worker *worker, size_t budget) {
                                .scale = worker->config->time.scale,
                                .lateness_ms = worker->config->spec.allowed_lateness_ms};
   for (int32_t i = 0; i < worker->partition_count; i++) {
-    struct eddy_partition *partition = worker->partitions[i];
+    struct eddy_partition *partition = eddy_worker_live(worker, i);
     if (!partition) continue;
     probe_end(worker, partition, mono);
     int64_t time = eddy_end_clock_time(&partition->end, &rule, mono, now, eddy_engine_newest_time(partition->engine));
@@ -236,7 +260,7 @@ bool eddy_ingest_drain(struct eddy_worker *worker, size_t budget) {
   bool more = false;
   int64_t now = eddy_clock_wall();
   for (int32_t i = 0; i < worker->partition_count; i++) {
-    struct eddy_partition *partition = worker->partitions[i];
+    struct eddy_partition *partition = eddy_worker_live(worker, i);
     if (partition && partition->more_due) more |= tick_one(worker, partition, EDDY_TIME_NONE, now, budget);
   }
   produce_or_commit(worker);

@@ -33,10 +33,10 @@ static const char *at_end_name(enum eddy_at_end at_end) {
 static void say_start(const struct eddy_config *config, const struct eddy_logger *logger) {
   eddy_log(logger, EDDY_LOG_INFO, "eddy starts",
            "app=%s brokers=%s input=%s group=%s instance=%s workers=%u features=%u triggers=%u segments=%u "
-           "commit_interval_ms=%" PRId64 " at_end=%s redis=%s profiles=\"empty: state is not durable yet\"",
+           "commit_interval_ms=%" PRId64 " at_end=%s redis=%s profiles=%s",
            config->app, config->kafka.brokers, config->kafka.input, config->kafka.group, config->instance, config->workers,
            config->spec.feature_count, config->spec.trigger_count, config->model.segments, config->kafka.commit_interval_ms,
-           at_end_name(config->time.at_end), config->redis.url ? "on" : "off");
+           at_end_name(config->time.at_end), config->redis.url ? "on" : "off", config->state.keep ? "durable" : "in-memory");
 }
 
 /* From the thread of a worker that ends: the others cannot do its part. */

@@ -29,6 +29,8 @@
   X(partitions, "eddy_partitions", "input partitions owned now")                                      \
   X(partitions_at_end, "eddy_partitions_at_end", "input partitions at their end")                     \
   X(paused, "eddy_partitions_paused", "input partitions that are paused")                             \
+  X(restoring, "eddy_partitions_restoring", "input partitions whose state is being restored")          \
+  X(state_records, "eddy_state_records_total", "records written to the changelog")                    \
   X(joined, "eddy_workers_joined", "workers that are members of the consumer group")                  \
   X(away, "eddy_workers_without_broker", "workers that reach no broker")                              \
   X(users, "eddy_users", "profiles in memory")                                                        \

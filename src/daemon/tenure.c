@@ -1,48 +1,19 @@
 #include "daemon/tenure.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
+#include "base/rules.h"
 #include "daemon/clock.h"
 #include "daemon/commit.h"
+#include "daemon/restore.h"
 
-enum {
-  CALL_MS = 2000,
-  UNSTABLE_MAX_MS = 40000, /* transaction.timeout.ms and 30 s: by then the coordinator has ended what somebody left open */
-};
+enum { RESUME_WAIT_MS = 200, LAP_MAX_MS = 60000, STANDBY_MAX_MS = 600000 };
 
-/* An answer may be missing because no broker is there, for as long as it takes, or because a transaction that was never
- * finished holds the offsets back: that does not pass by itself. */
-static bool broker_answers(struct eddy_worker *worker) {
-  int64_t low, high;
-  return eddy_kafka_source_bounds(worker->source, 0, &low, &high, CALL_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
-}
+/* Gaining -------------------------------------------------------------------------------------------------------------------
+ */
 
-/* The stable committed offsets of all partitions of the input: those of the others tell the application's incarnation. */
-static rd_kafka_topic_partition_list_t *read_committed(struct eddy_worker *worker) {
-  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(worker->partition_count);
-  rd_kafka_topic_partition_list_add_range(list, worker->topics.input, 0, worker->partition_count - 1);
-  int64_t started = eddy_clock_mono();
-  while (!eddy_worker_ending(worker) && eddy_clock_mono() - started < UNSTABLE_MAX_MS) {
-    eddy_worker_beat(worker);
-    rd_kafka_resp_err_t error = eddy_kafka_source_committed(worker->source, list, CALL_MS);
-    if (!error) return list;
-    eddy_log(worker->logger, EDDY_LOG_DEBUG, "committed offsets are not stable", "worker=%u reason=\"%s\"", worker->index,
-             rd_kafka_err2str(error));
-    if (!broker_answers(worker)) started = eddy_clock_mono();
-    eddy_clock_sleep(50);
-  }
-  rd_kafka_topic_partition_list_destroy(list);
-  eddy_worker_fail(worker, 75, "committed offsets cannot be read",
-                   "worker=%u group=%s hint=\"a transaction that was never finished holds them back: kafka-transactions.sh "
-                   "--bootstrap-server %s find-hanging\"",
-                   worker->index, worker->config->kafka.group, worker->config->kafka.brokers);
-  return NULL;
-}
-
-/* A topic that has grown since the start: the table of partitions grows with it. */
-static int make_room(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *partitions) {
+/* A topic that has grown since the start: the table of partitions and the output topics would have to grow with it. */
+static int check_range(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *partitions) {
   for (int i = 0; i < partitions->cnt; i++) {
     if (partitions->elems[i].partition < worker->partition_count) continue;
     eddy_worker_fail(worker, 75, "the input topic has more partitions than at the start",
@@ -53,126 +24,96 @@ static int make_room(struct eddy_worker *worker, const rd_kafka_topic_partition_
   return 0;
 }
 
-/* The oldest incarnation that any partition knows; 0 if this is the application's first start. */
-static uint64_t known_incarnation(const rd_kafka_topic_partition_list_t *committed) {
-  uint64_t oldest = 0;
-  for (int i = 0; i < committed->cnt; i++) {
-    struct eddy_offset_meta meta;
-    const rd_kafka_topic_partition_t *at = &committed->elems[i];
-    if (at->offset < 0 || eddy_offset_meta_parse(at->metadata, at->metadata_size, &meta) != 0) continue;
-    if (oldest == 0 || meta.incarnation < oldest) oldest = meta.incarnation;
-  }
-  return oldest;
-}
-
-static rd_kafka_resp_err_t ask_first(struct eddy_worker *worker, int32_t partition, int64_t *offset) {
-  int64_t low = 0, high = 0;
-  if (worker->config->kafka.start == EDDY_START_TIME) {
-    return eddy_kafka_source_at_time(worker->source, partition, worker->config->kafka.start_time, offset, CALL_MS);
-  }
-  rd_kafka_resp_err_t error = eddy_kafka_source_bounds(worker->source, partition, &low, &high, CALL_MS);
-  *offset = worker->config->kafka.start == EDDY_START_EARLIEST ? low : high;
-  return error;
-}
-
-/* The leader of a partition may be away for a moment, or not elected yet. */
-static int first_offset(struct eddy_worker *worker, int32_t partition, int64_t *offset) {
-  int64_t started = eddy_clock_mono();
-  rd_kafka_resp_err_t error;
-  while ((error = ask_first(worker, partition, offset)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    if (eddy_worker_ending(worker) || eddy_clock_mono() - started >= UNSTABLE_MAX_MS) break;
-    eddy_clock_sleep(50);
-  }
-  if (!error) return 0;
-  eddy_worker_fail(worker, 75, "first offset cannot be found", "topic=%s partition=%d reason=\"%s\"", worker->topics.input,
-                   partition, rd_kafka_err2str(error));
-  return -1;
-}
-
-static int find_start(struct eddy_worker *worker, const rd_kafka_topic_partition_t *stable, uint64_t incarnation,
-                      struct eddy_partition_options *start) {
-  start->id = stable->partition;
-  if (stable->offset < 0) {
-    start->meta = (struct eddy_offset_meta){.incarnation = incarnation};
-    return first_offset(worker, stable->partition, &start->position);
-  }
-  start->position = stable->offset;
-  if (eddy_offset_meta_parse(stable->metadata, stable->metadata_size, &start->meta) == 0) return 0;
-  eddy_worker_fail(worker, 78, "committed offset is not ours",
-                   "topic=%s partition=%d offset=%" PRId64 " metadata=\"%.*s\" "
-                   "hint=\"another program or kafka-consumer-groups has committed to group %s: use another kafka.group, or "
-                   "delete the group to begin anew\"",
-                   worker->topics.input, stable->partition, stable->offset,
-                   stable->metadata ? (int)stable->metadata_size : 0, stable->metadata ? (const char *)stable->metadata : "",
-                   worker->config->kafka.group);
-  return -1;
-}
-
-static int begin_one(struct eddy_worker *worker, const rd_kafka_topic_partition_t *stable, uint64_t incarnation, int64_t wall) {
-  struct eddy_partition_options start = {
-      .config = worker->config, .wall = wall, .allocator = eddy_budget_allocator(&worker->budget)};
-  if (find_start(worker, stable, incarnation, &start) != 0) return -1;
-  struct eddy_partition *partition = eddy_partition_new(&start);
-  if (!partition || (worker->model && eddy_engine_set_model(partition->engine, worker->model) != 0)) {
-    eddy_partition_free(partition);
-    eddy_worker_fail(worker, 71, "engine could not be made", "partition=%d hint=\"profile.memory_max\"", start.id);
+static int begin_one(struct eddy_worker *worker, int32_t id) {
+  if (worker->partitions[id]) return 0;
+  struct eddy_partition *partition = eddy_partition_new(id);
+  if (!partition) {
+    eddy_worker_fail(worker, 71, "out of memory", "while=\"taking partition %d\"", id);
     return -1;
   }
-  partition->born_in = worker->poll_number;
-  worker->partitions[start.id] = partition;
-  eddy_log(worker->logger, EDDY_LOG_INFO, "partition assigned",
-           "worker=%u topic=%s partition=%d offset=%" PRId64 " sequence=%" PRIu64 " incarnation=%" PRIu64 " profiles=empty",
-           worker->index, worker->topics.input, start.id, start.position, start.meta.sequence, start.meta.incarnation);
+  partition->pauses = EDDY_PAUSE_RESTORE; /* the source has paused it */
+  partition->restore.started = eddy_clock_mono();
+  worker->partitions[id] = partition;
+  eddy_log(worker->logger, EDDY_LOG_DEBUG, "partition assigned", "worker=%u topic=%s partition=%d", worker->index,
+           worker->topics.input, id);
   return 0;
 }
 
 int eddy_tenure_begin(struct eddy_worker *worker, rd_kafka_topic_partition_list_t *partitions) {
   if (partitions->cnt == 0) return 0;
-  if (worker->failed || make_room(worker, partitions) != 0) return -1;
-  rd_kafka_topic_partition_list_t *committed = read_committed(worker);
-  if (!committed) return -1;
-  int64_t wall = eddy_clock_wall();
-  uint64_t incarnation = known_incarnation(committed);
-  if (incarnation == 0) incarnation = (uint64_t)wall;
+  if (worker->failed || check_range(worker, partitions) != 0) return -1;
   int failed = 0;
   for (int i = 0; i < partitions->cnt && !failed; i++) {
-    int32_t id = partitions->elems[i].partition;
-    if (worker->partitions[id]) continue;
-    failed = begin_one(worker, &committed->elems[id], incarnation, wall);
-    if (!failed) partitions->elems[i].offset = worker->partitions[id]->position;
+    failed = begin_one(worker, partitions->elems[i].partition);
+    partitions->elems[i].offset = RD_KAFKA_OFFSET_END; /* until it is known; nothing is taken before that */
   }
-  rd_kafka_topic_partition_list_destroy(committed);
-  if (eddy_worker_partition(worker, 0)) eddy_model_watch_train(worker->watch, true);
+  eddy_worker_more(worker);
   eddy_worker_publish_stats(worker);
   return failed;
 }
 
-static void add_counters(struct eddy_counters *sum, const struct eddy_counters *more) {
-#define X(name, help) sum->name += more->name;
-  EDDY_COUNTERS(X)
-#undef X
+/* Giving up
+ * ------------------------------------------------------------------------------------------------------------------*/
+
+/* Keeps the engine of a partition that was given up in good order: it often comes back (rule 27). */
+static void keep_as_standby(struct eddy_worker *worker, struct eddy_partition *partition) {
+  eddy_partition_free(worker->standbys[partition->id]);
+  worker->standbys[partition->id] = partition;
+  partition->idle_since = eddy_clock_mono();
+  if (worker->redis) partition->ack = eddy_redis_sink_acked(worker->redis, (uint32_t)partition->id);
 }
 
 static void end_one(struct eddy_worker *worker, int32_t id, bool lost) {
   struct eddy_partition *partition = eddy_worker_partition(worker, id);
   if (!partition) return;
   eddy_log(worker->logger, EDDY_LOG_INFO, lost ? "partition lost" : "partition given up",
-           "worker=%u topic=%s partition=%d offset=%" PRId64 " sequence=%" PRIu64, worker->index, worker->topics.input, id,
-           partition->position, partition->meta.sequence);
+           "worker=%u topic=%s partition=%d state=%s offset=%" PRId64 " sequence=%" PRIu64, worker->index, worker->topics.input,
+           id, eddy_partition_state_name(partition->state), partition->position, partition->meta.sequence);
   if (id == 0) eddy_model_watch_train(worker->watch, false);
   if (worker->outbox.produced == 0) eddy_outbox_drop(&worker->outbox, id);
-  add_counters(&worker->retired, eddy_engine_counters(partition->engine));
+  if (partition->engine) eddy_worker_retire(worker, partition);
   worker->partitions[id] = NULL;
-  eddy_partition_free(partition);
+  bool keep = !lost && !worker->stopping && eddy_partition_is_settled(partition);
+  if (keep) keep_as_standby(worker, partition);
+  eddy_restore_cancel(worker, partition);
+  if (!keep) eddy_partition_free(partition);
+}
+
+/* Whoever was silent for a whole session has been thrown out, whether or not librdkafka has noticed (its flag can go missing).
+ */
+static bool was_silent(const struct eddy_worker *worker) {
+  return worker->polled_at > 0 && eddy_clock_mono() - worker->polled_at > worker->session_ms;
+}
+
+static bool is_saved(const struct eddy_worker *worker) {
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    const struct eddy_partition *partition = eddy_worker_live(worker, i);
+    if (partition && partition->changelog && !eddy_changelog_saved(partition->changelog, partition->position)) return false;
+  }
+  return true;
+}
+
+/* Commits what is in hand; when the worker leaves for good, with a full lap: its successor has nothing to replay (rule 28). */
+static void commit_all(struct eddy_worker *worker) {
+  int64_t started = eddy_clock_mono();
+  int failures = 0;
+  worker->full_lap = worker->stopping;
+  do {
+    if (eddy_commit_now(worker, true)) continue;
+    if (++failures == 3) break;
+    eddy_clock_sleep(20);
+  } while (!worker->failed && worker->full_lap && !is_saved(worker) && eddy_clock_mono() - started < LAP_MAX_MS);
+  while (!worker->failed && failures > 0 && failures < 3 && !eddy_commit_now(worker, true)) {
+    failures++;
+    eddy_clock_sleep(20);
+  }
+  worker->full_lap = false;
 }
 
 void eddy_tenure_end(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *partitions, bool lost) {
-  if (lost) {
-    eddy_commit_abort(worker);
-  } else {
-    for (int tries = 0; tries < 3 && !worker->failed && !eddy_commit_now(worker, true); tries++) eddy_clock_sleep(20);
-    eddy_commit_abort(worker);
-  }
+  lost = lost || was_silent(worker);
+  if (!lost) commit_all(worker);
+  eddy_commit_abort(worker);
   for (int i = 0; i < partitions->cnt; i++) end_one(worker, partitions->elems[i].partition, lost);
   eddy_worker_publish_stats(worker);
 }
@@ -180,7 +121,59 @@ void eddy_tenure_end(struct eddy_worker *worker, const rd_kafka_topic_partition_
 void eddy_tenure_drop_all(struct eddy_worker *worker) {
   eddy_commit_abort(worker);
   for (int32_t i = 0; i < worker->partition_count; i++) end_one(worker, i, true);
+  eddy_tenure_drop_standbys(worker);
 }
+
+/* Standbys ------------------------------------------------------------------------------------------------------------------
+ */
+
+void eddy_tenure_drop_standbys(struct eddy_worker *worker) {
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    eddy_partition_free(worker->standbys[i]);
+    worker->standbys[i] = NULL;
+  }
+}
+
+bool eddy_tenure_wake_standby(struct eddy_worker *worker, struct eddy_partition *partition) {
+  struct eddy_partition *standby = worker->standbys[partition->id];
+  if (!standby) return false;
+  bool same = EDDY_RULE(STANDBY_BY_SEQUENCE) ? standby->meta.incarnation == partition->meta.incarnation &&
+                                                   standby->meta.sequence == partition->meta.sequence
+                                             : standby->position == partition->committed;
+  worker->standbys[partition->id] = NULL;
+  if (!same) {
+    eddy_partition_free(standby);
+    return false;
+  }
+  standby->pauses = EDDY_PAUSE_RESTORE;
+  standby->restore = partition->restore;
+  standby->end = (struct eddy_end_clock){0};
+  standby->more_due = true;
+  standby->base = *eddy_engine_counters(standby->engine);
+  worker->partitions[partition->id] = standby;
+  eddy_log(worker->logger, EDDY_LOG_INFO, "partition taken up again",
+           "worker=%u topic=%s partition=%d offset=%" PRId64 " sequence=%" PRIu64, worker->index, worker->topics.input,
+           standby->id, standby->position, standby->meta.sequence);
+  if (worker->redis) {
+    eddy_redis_sink_begin(worker->redis, (uint32_t)standby->id, standby->view_incarnation, standby->meta.sequence,
+                          &standby->ack);
+  }
+  if (standby->id == 0) eddy_model_watch_train(worker->watch, true);
+  eddy_partition_free(partition);
+  eddy_tenure_resume(worker, standby);
+  return true;
+}
+
+static void forget_old_standbys(struct eddy_worker *worker, int64_t mono) {
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    if (!worker->standbys[i] || mono - worker->standbys[i]->idle_since < STANDBY_MAX_MS) continue;
+    eddy_partition_free(worker->standbys[i]);
+    worker->standbys[i] = NULL;
+  }
+}
+
+/* Pauses --------------------------------------------------------------------------------------------------------------------
+ */
 
 void eddy_tenure_pause(struct eddy_worker *worker, struct eddy_partition *partition, enum eddy_pause reason, int64_t wait_ms) {
   if (!partition->pauses) eddy_kafka_source_pause(worker->source, partition->id);
@@ -189,12 +182,19 @@ void eddy_tenure_pause(struct eddy_worker *worker, struct eddy_partition *partit
   eddy_end_clock_moved(&partition->end);
 }
 
+void eddy_tenure_resume(struct eddy_worker *worker, struct eddy_partition *partition) {
+  if (eddy_kafka_source_begin(worker->source, partition->id, partition->position) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    partition->pauses = 0;
+  } else {
+    partition->retry_at = eddy_clock_mono() + RESUME_WAIT_MS;
+  }
+}
+
 void eddy_tenure_retry(struct eddy_worker *worker, int64_t mono) {
+  forget_old_standbys(worker, mono);
   for (int32_t i = 0; i < worker->partition_count; i++) {
     struct eddy_partition *partition = worker->partitions[i];
-    if (!partition || !partition->pauses || mono < partition->retry_at) continue;
-    partition->pauses = 0;
-    eddy_kafka_source_resume(worker->source, i);
-    eddy_kafka_source_seek(worker->source, i, partition->position);
+    if (!partition || !partition->pauses || partition->state < EDDY_PARTITION_REPLAYING || mono < partition->retry_at) continue;
+    eddy_tenure_resume(worker, partition);
   }
 }

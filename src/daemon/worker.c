@@ -11,13 +11,15 @@
 #include "daemon/commit.h"
 #include "daemon/ingest.h"
 #include "daemon/kafka_conf.h"
+#include "daemon/restore.h"
 #include "daemon/tenure.h"
+#include "daemon/view.h"
 #include "daemon/worker_state.h"
 
 enum {
-  POLLS_PER_TURN = 8,       /* of EDDY_BATCH_MAX records each: timers and Redis get their turn between */
+  POLLS_PER_TURN = 8, /* of EDDY_BATCH_MAX records each: timers and Redis get their turn between */
   TICK_MS = 50,
-  TICK_BUDGET = 2000,       /* due deadlines and swept profiles per partition and tick */
+  TICK_BUDGET = 2000, /* due deadlines and swept profiles per partition and tick */
   STATS_MS = 250,
   MODEL_WAIT_MS = 10000,
   REDIS_DRAIN_MS = 3000,
@@ -40,7 +42,9 @@ static void handler_revoked(void *ctx, const rd_kafka_topic_partition_list_t *pa
   if (lost || worker->stopping) eddy_stat_set(&worker->stats.joined, 0);
 }
 
-static void handler_unreachable(void *ctx, bool all) { eddy_ingest_doubt(ctx, all); }
+static void handler_unreachable(void *ctx, bool all) {
+  eddy_ingest_doubt(ctx, all);
+}
 
 static void handler_fatal(void *ctx, rd_kafka_resp_err_t error, const char *reason) {
   struct eddy_worker *worker = ctx;
@@ -53,9 +57,16 @@ static void handler_fatal(void *ctx, rd_kafka_resp_err_t error, const char *reas
   }
 }
 
+static int64_t session_timeout(const rd_kafka_conf_t *conf) {
+  char value[32];
+  size_t size = sizeof(value);
+  return rd_kafka_conf_get(conf, "session.timeout.ms", value, &size) == RD_KAFKA_CONF_OK ? strtol(value, NULL, 10) : 45000;
+}
+
 static int open_source(struct eddy_worker *worker) {
   char why[512];
   rd_kafka_conf_t *conf = eddy_kafka_conf(worker->config, EDDY_KAFKA_CONSUMER, worker->index, why, sizeof(why));
+  if (conf) worker->session_ms = session_timeout(conf);
   struct eddy_kafka_source_options options = {
       .conf = conf,
       .topic = worker->topics.input,
@@ -105,7 +116,9 @@ static void wake(struct eddy_worker *worker) {
   (void)written; /* fails only when the counter is full: then it wakes up anyway */
 }
 
-static void wake_from_trainer(void *ctx) { wake(ctx); }
+static void wake_from_trainer(void *ctx) {
+  wake(ctx);
+}
 
 static int open_watch(struct eddy_worker *worker) {
   char why[512] = "out of memory";
@@ -130,6 +143,8 @@ static int open_redis(struct eddy_worker *worker) {
                                        .spec = &worker->config->spec,
                                        .stream_max_length = worker->config->redis.stream_max_length,
                                        .buffer_max = worker->config->redis.buffer_max / worker->config->workers,
+                                       .lost = eddy_view_lost,
+                                       .lost_ctx = worker,
                                        .logger = worker->logger};
   if (eddy_redis_sink_open(&worker->redis, &options, why, sizeof(why)) == 0) return 0;
   eddy_worker_fail(worker, 78, "redis refused", "reason=\"%s\"", why);
@@ -147,11 +162,16 @@ static int open_codecs(struct eddy_worker *worker) {
   if (eddy_output_codec_new(&worker->codec, &worker->config->spec) != 0) goto refused;
   worker->events = calloc(EDDY_BATCH_MAX, sizeof(*worker->events));
   worker->partition_count = worker->topics.partitions;
-  worker->partitions = calloc((size_t)worker->partition_count, sizeof(*worker->partitions));
-  if (worker->events && worker->partitions) return 0;
+  worker->partitions = calloc((size_t)worker->partition_count, sizeof(struct eddy_partition *));
+  worker->standbys = calloc((size_t)worker->partition_count, sizeof(struct eddy_partition *));
+  if (worker->events && worker->partitions && worker->standbys) return 0;
 refused:
   eddy_worker_fail(worker, 78, "worker cannot start", "reason=\"%s\"", why);
   return -1;
+}
+
+static bool adopt(struct eddy_partition *partition, const struct eddy_model *model) {
+  return !partition || !partition->engine || eddy_engine_set_model(partition->engine, model) == 0;
 }
 
 /* A new version is taken on between transactions only. Engines keep the pointer: the old one goes when none has it any more. */
@@ -159,8 +179,7 @@ static void adopt_model(struct eddy_worker *worker) {
   struct eddy_model *model = worker->watch ? eddy_model_watch_take(worker->watch) : NULL;
   if (!model) return;
   for (int32_t i = 0; i < worker->partition_count; i++) {
-    if (!worker->partitions[i]) continue;
-    if (eddy_engine_set_model(worker->partitions[i]->engine, model) == 0) continue;
+    if (adopt(worker->partitions[i], model) && adopt(worker->standbys[i], model)) continue;
     eddy_model_free(model); /* other dimensions: cannot happen behind the check of names */
     return;
   }
@@ -203,6 +222,8 @@ static void end_if_asked(struct eddy_worker *worker) {
 static void on_turn(uv_idle_t *idle) {
   struct eddy_worker *worker = idle->data;
   bool more = eddy_model_watch_poll(worker->watch);
+  more |= eddy_restore_turn(worker);
+  more |= eddy_view_turn(worker);
   bool input = true;
   for (int i = 0; i < POLLS_PER_TURN && input && !worker->failed; i++) input = eddy_ingest_poll(worker);
   more |= input;
@@ -257,7 +278,9 @@ static void run_loop(struct eddy_worker *worker) {
 
 /* End --------------------------------------------------------------------------------------------------------------------- */
 
-static void on_drain_tick(uv_timer_t *timer) { (void)timer; }
+static void on_drain_tick(uv_timer_t *timer) {
+  (void)timer;
+}
 
 static void drain_redis(struct eddy_worker *worker) {
   if (!worker->redis || worker->failed) return;
@@ -270,7 +293,9 @@ static void drain_redis(struct eddy_worker *worker) {
   uv_timer_stop(&worker->tick_timer);
 }
 
-static void on_redis_closed(void *ctx) { ((struct eddy_worker *)ctx)->redis = NULL; }
+static void on_redis_closed(void *ctx) {
+  ((struct eddy_worker *)ctx)->redis = NULL;
+}
 
 static void close_loop(struct eddy_worker *worker) {
   if (worker->redis) eddy_redis_sink_close(worker->redis, on_redis_closed, worker);
@@ -287,7 +312,8 @@ static void leave(struct eddy_worker *worker) {
   worker->stopping = true;
   eddy_kafka_source_close(worker->source);
   worker->source = NULL;
-  eddy_tenure_drop_all(worker);
+  if (worker->partitions) eddy_tenure_drop_all(worker);
+  eddy_restore_close(worker);
   drain_redis(worker);
   eddy_model_watch_close(worker->watch);
   eddy_kafka_sink_close(worker->sink);
@@ -299,10 +325,12 @@ static void free_parts(struct eddy_worker *worker) {
   eddy_output_codec_free(worker->codec);
   eddy_model_free(worker->model);
   eddy_outbox_fini(&worker->outbox);
+  eddy_outbox_fini(&worker->state);
   eddy_buffer_fini(&worker->scratch);
   eddy_event_room_fini(&worker->room);
   eddy_topics_fini(&worker->topics);
   free(worker->partitions);
+  free(worker->standbys);
   eddy_huge_memory_fini(&worker->memory);
   free(worker->events);
   close(worker->wake_fd);
@@ -341,6 +369,7 @@ int eddy_worker_start(struct eddy_worker **out, const struct eddy_worker_options
   eddy_worker_stats_init(&worker->stats);
   eddy_worker_beat(worker);
   eddy_outbox_init(&worker->outbox);
+  eddy_outbox_init(&worker->state);
   eddy_event_room_init(&worker->room);
   eddy_buffer_init(&worker->scratch, NULL);
   eddy_huge_memory_init(&worker->memory);
@@ -363,7 +392,9 @@ void eddy_worker_request_stop(struct eddy_worker *worker) {
   if (!atomic_exchange(&worker->stop, true)) wake(worker);
 }
 
-void eddy_worker_await(struct eddy_worker *worker) { pthread_join(worker->thread, NULL); }
+void eddy_worker_await(struct eddy_worker *worker) {
+  pthread_join(worker->thread, NULL);
+}
 
 int eddy_worker_free(struct eddy_worker *worker) {
   int exit_code = worker->exit_code;
@@ -373,4 +404,6 @@ int eddy_worker_free(struct eddy_worker *worker) {
   return exit_code;
 }
 
-struct eddy_worker_stats *eddy_worker_stats_of(struct eddy_worker *worker) { return &worker->stats; }
+struct eddy_worker_stats *eddy_worker_stats_of(struct eddy_worker *worker) {
+  return &worker->stats;
+}

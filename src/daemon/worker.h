@@ -16,8 +16,8 @@ struct eddy_worker;
 struct eddy_worker_options {
   const struct eddy_config *config; /* both must outlive the worker */
   const struct eddy_logger *logger;
-  uint32_t index;                   /* 0.. */
-  void (*ended)(void *ctx);         /* called from the worker's thread just before it ends */
+  uint32_t index;           /* 0.. */
+  void (*ended)(void *ctx); /* called from the worker's thread just before it ends */
   void *ctx;
 };
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "daemon/clock.h"
 
 void eddy_worker_fail(struct eddy_worker *worker, int exit_code, const char *message, const char *fields_format, ...) {
@@ -35,25 +36,58 @@ void eddy_worker_say_back(struct eddy_worker *worker) {
   eddy_log(worker->logger, EDDY_LOG_INFO, "Kafka is back", "worker=%u", worker->index);
 }
 
-void eddy_worker_beat(struct eddy_worker *worker) { eddy_stat_set(&worker->stats.heartbeat, (uint64_t)eddy_clock_mono()); }
+void eddy_worker_beat(struct eddy_worker *worker) {
+  eddy_stat_set(&worker->stats.heartbeat, (uint64_t)eddy_clock_mono());
+}
 
 struct eddy_partition *eddy_worker_partition(const struct eddy_worker *worker, int32_t id) {
   return id >= 0 && id < worker->partition_count ? worker->partitions[id] : NULL;
+}
+
+struct eddy_partition *eddy_worker_live(const struct eddy_worker *worker, int32_t id) {
+  struct eddy_partition *partition = eddy_worker_partition(worker, id);
+  return partition && partition->state == EDDY_PARTITION_LIVE ? partition : NULL;
+}
+
+#define BIT(state) (1u << (state))
+/* Any restore may begin anew, and a live partition may have to. */
+static const unsigned legal_next[] = {
+    [EDDY_PARTITION_FINDING] = BIT(EDDY_PARTITION_READING) | BIT(EDDY_PARTITION_LIVE),
+    [EDDY_PARTITION_READING] =
+        BIT(EDDY_PARTITION_RESENDING) | BIT(EDDY_PARTITION_REPLAYING) | BIT(EDDY_PARTITION_LIVE) | BIT(EDDY_PARTITION_FINDING),
+    [EDDY_PARTITION_RESENDING] = BIT(EDDY_PARTITION_REPLAYING) | BIT(EDDY_PARTITION_LIVE) | BIT(EDDY_PARTITION_FINDING),
+    [EDDY_PARTITION_REPLAYING] = BIT(EDDY_PARTITION_LIVE) | BIT(EDDY_PARTITION_FINDING),
+    [EDDY_PARTITION_LIVE] = BIT(EDDY_PARTITION_FINDING),
+};
+
+void eddy_partition_enter(struct eddy_worker *worker, struct eddy_partition *partition, enum eddy_partition_state next) {
+  if (partition->state == next) return;
+  EDDY_ASSERT(legal_next[partition->state] & BIT(next));
+  eddy_log(worker->logger, EDDY_LOG_DEBUG, "partition", "worker=%u partition=%d from=%s to=%s", worker->index, partition->id,
+           eddy_partition_state_name(partition->state), eddy_partition_state_name(next));
+  partition->state = next;
 }
 
 void eddy_worker_more(struct eddy_worker *worker) {
   if (!uv_is_active((uv_handle_t *)&worker->more)) uv_idle_start(&worker->more, worker->turn);
 }
 
-static void add_counters(struct eddy_counters *sum, const struct eddy_counters *more) {
-#define X(name, help) sum->name += more->name;
+/* What this process has counted: state that was restored brings its past along. */
+static void add_counters(struct eddy_counters *sum, const struct eddy_partition *partition) {
+  if (partition->state != EDDY_PARTITION_LIVE) return;
+  const struct eddy_counters *now = eddy_engine_counters(partition->engine);
+#define X(name, help) sum->name += now->name - partition->base.name;
   EDDY_COUNTERS(X)
 #undef X
 }
 
+void eddy_worker_retire(struct eddy_worker *worker, const struct eddy_partition *partition) {
+  add_counters(&worker->retired, partition);
+}
+
 struct totals {
   struct eddy_counters counters;
-  uint64_t users, lag, owned, at_end, paused;
+  uint64_t users, lag, owned, at_end, paused, restoring;
   uint64_t sizes[EDDY_CLUSTERS_MAX];
   size_t shown;
   struct eddy_board_partition partitions[EDDY_BOARD_PARTITIONS];
@@ -66,19 +100,19 @@ static uint64_t lag_of(const struct eddy_worker *worker, const struct eddy_parti
 
 static void show_partition(const struct eddy_partition *partition, uint64_t lag, struct totals *totals) {
   if (totals->shown == EDDY_BOARD_PARTITIONS) return;
-  totals->partitions[totals->shown++] = (struct eddy_board_partition){.id = partition->id,
-                                                                      .paused = partition->pauses != 0,
-                                                                      .lag = lag,
-                                                                      .time = eddy_engine_partition_time(partition->engine)};
+  totals->partitions[totals->shown++] = (struct eddy_board_partition){
+      .id = partition->id, .paused = partition->pauses != 0, .lag = lag, .time = eddy_engine_partition_time(partition->engine)};
 }
 
 static void add_partition(const struct eddy_worker *worker, const struct eddy_partition *partition, struct totals *totals) {
   uint64_t sizes[EDDY_CLUSTERS_MAX] = {0};
-  add_counters(&totals->counters, eddy_engine_counters(partition->engine));
-  totals->users += eddy_engine_users(partition->engine);
   totals->owned++;
+  totals->restoring += partition->state != EDDY_PARTITION_LIVE;
+  if (!partition->engine) return;
+  add_counters(&totals->counters, partition);
+  totals->users += eddy_engine_users(partition->engine);
   totals->at_end += partition->end.state == EDDY_END_REACHED;
-  totals->paused += partition->pauses != 0;
+  totals->paused += (partition->pauses & ~(unsigned)EDDY_PAUSE_RESTORE) != 0;
   uint64_t lag = lag_of(worker, partition);
   totals->lag += lag;
   show_partition(partition, lag, totals);
@@ -100,6 +134,7 @@ static void publish_totals(struct eddy_worker *worker, const struct totals *tota
   eddy_stat_set(&stats->partitions, totals->owned);
   eddy_stat_set(&stats->partitions_at_end, totals->at_end);
   eddy_stat_set(&stats->paused, totals->paused);
+  eddy_stat_set(&stats->restoring, totals->restoring);
   eddy_stat_set(&stats->memory, worker->budget.used);
   eddy_board_segments(stats, worker->model, totals->sizes);
   eddy_board_partitions(stats, totals->partitions, totals->shown);

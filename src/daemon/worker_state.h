@@ -1,5 +1,5 @@
-/* The inside of a worker, shared by worker.c, tenure.c, ingest.c and commit.c. Touched by the worker's thread only, except
- * `stop` and `stats`.
+/* The inside of a worker, shared by worker.c, tenure.c, restore.c, ingest.c, commit.c and view.c. Touched by the worker's
+ * thread only, except `stop` and `stats`.
  */
 #ifndef EDDY_DAEMON_WORKER_STATE_H
 #define EDDY_DAEMON_WORKER_STATE_H
@@ -19,6 +19,7 @@
 #include "daemon/worker.h"
 #include "sink/kafka_sink.h"
 #include "sink/redis_sink.h"
+#include "source/kafka_reader.h"
 #include "source/kafka_source.h"
 
 enum { EDDY_BATCH_MAX = 512 };
@@ -40,7 +41,7 @@ struct eddy_worker {
   void *ended_ctx;
   pthread_t thread;
   atomic_bool stop;
-  int exit_code;  /* of the first failure */
+  int exit_code; /* of the first failure */
   bool failed;
   bool stopping;
 
@@ -64,24 +65,31 @@ struct eddy_worker {
   struct eddy_budget budget;      /* on top of it: profile.memory_max */
 
   struct eddy_partition **partitions; /* by number; NULL = not ours */
+  struct eddy_partition **standbys;   /* by number; given up, kept in case they come back (rule 27) */
   int32_t partition_count;
-  uint64_t poll_number;
-  bool away;                      /* no broker can be reached; said so */
+  int64_t finding_since; /* monotonic: first of the failed tries in a row to read committed offsets, 0 = none */
+  struct eddy_kafka_reader *reader, *trigger_reader; /* while partitions are restored */
+  int64_t polled_at;                                 /* monotonic: end of the last poll */
+  int64_t session_ms;                                /* session.timeout.ms: who was silent for longer is no longer a member */
+  bool away;                                         /* no broker can be reached; said so */
 
   struct eddy_event_room room;
-  struct eddy_event *events;      /* [EDDY_BATCH_MAX] */
+  struct eddy_event *events; /* [EDDY_BATCH_MAX] */
   rd_kafka_message_t *messages[EDDY_BATCH_MAX];
-  struct eddy_buffer scratch;     /* one encoded output */
+  struct eddy_buffer scratch; /* one encoded output */
   struct eddy_outbox outbox;
+  struct eddy_outbox state; /* changelog records of the open transaction: made anew after an abort */
+  bool full_lap;            /* the next commit saves everything: the worker leaves */
+  bool stale;               /* the group moved on without us: look at the committed sequences first (rule 19) */
 
   enum eddy_commit_state commit_state;
-  int64_t opened_at;              /* monotonic: begin of the transaction */
-  int64_t sealed_at;              /* monotonic: its end was asked for */
-  int64_t retry_at;               /* monotonic: not before this after an abort */
+  int64_t opened_at; /* monotonic: begin of the transaction */
+  int64_t sealed_at; /* monotonic: its end was asked for */
+  int64_t retry_at;  /* monotonic: not before this after an abort */
   int64_t retry_wait;
-  int64_t oldest_record;          /* wall time: timestamp of the oldest record not committed yet, 0 = none */
-  int64_t blocked_since;          /* monotonic: first of the aborts in a row, 0 = none */
-  struct eddy_counters retired;   /* of engines that are gone */
+  int64_t oldest_record;        /* wall time: timestamp of the oldest record not committed yet, 0 = none */
+  int64_t blocked_since;        /* monotonic: first of the aborts in a row, 0 = none */
+  struct eddy_counters retired; /* of engines that are gone */
   struct eddy_worker_stats stats;
 };
 
@@ -97,6 +105,12 @@ void eddy_worker_say_back(struct eddy_worker *worker);
 void eddy_worker_beat(struct eddy_worker *worker);
 /* Our partition of this number or NULL. */
 struct eddy_partition *eddy_worker_partition(const struct eddy_worker *worker, int32_t id);
+/* The same if it is LIVE. */
+struct eddy_partition *eddy_worker_live(const struct eddy_worker *worker, int32_t id);
+/* One setter of the state, legal edges in a table, logged at debug level. */
+void eddy_partition_enter(struct eddy_worker *worker, struct eddy_partition *partition, enum eddy_partition_state next);
+/* Keeps the counters of an engine that is about to go. */
+void eddy_worker_retire(struct eddy_worker *worker, const struct eddy_partition *partition);
 /* Makes the loop go on without waiting for new data. */
 void eddy_worker_more(struct eddy_worker *worker);
 /* Brings the numbers that others read up to date. */

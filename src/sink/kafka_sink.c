@@ -122,6 +122,11 @@ static bool is_fenced(struct eddy_kafka_sink *sink, rd_kafka_resp_err_t error) {
   return is_fencing(error) || is_fencing(rd_kafka_fatal_error(sink->client, text, sizeof(text)));
 }
 
+/* The group's coordinator knows another generation, or not this member. */
+static bool is_stale(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || error == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
+}
+
 /* Judges an error in the one right order: fatal, to be aborted, to be tried again; anything else is fatal. Frees it. */
 static enum eddy_txn_result judge(struct eddy_kafka_sink *sink, const char *what, rd_kafka_error_t *error) {
   if (!error) return EDDY_TXN_DONE;
@@ -136,7 +141,8 @@ static enum eddy_txn_result judge(struct eddy_kafka_sink *sink, const char *what
   if (!fatal && doomed) {
     if (sink->state == EDDY_TXN_CLOSED) return EDDY_TXN_RENEW;
     set_state(sink, EDDY_TXN_DOOMED);
-    return code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ? EDDY_TXN_FENCED : EDDY_TXN_ABORT;
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) return EDDY_TXN_FENCED;
+    return is_stale(code) ? EDDY_TXN_STALE : EDDY_TXN_ABORT;
   }
   if (!fatal && retriable) return EDDY_TXN_RETRY;
   set_state(sink, EDDY_TXN_LOST);
@@ -215,8 +221,8 @@ enum eddy_txn_result eddy_kafka_sink_send_offsets(struct eddy_kafka_sink *sink, 
   return judge(sink, "send_offsets", rd_kafka_send_offsets_to_transaction(sink->client, offsets, group, timeout_ms));
 }
 
-/* commit_transaction flushes first, and with no delivery callback to wake it librdkafka's flush looks again only every 10 ms. So
- * look oneself, at shorter intervals, for about as long as acknowledgements take when all is well. */
+/* commit_transaction flushes first, and with no delivery callback to wake it librdkafka's flush looks again only every 10 ms.
+ * So look oneself, at shorter intervals, for about as long as acknowledgements take when all is well. */
 static void await_deliveries(struct eddy_kafka_sink *sink) {
   const struct timespec pause = {.tv_nsec = 500000};
   for (int i = 0; i < 100 && rd_kafka_outq_len(sink->client) > 0; i++) nanosleep(&pause, NULL);
@@ -247,6 +253,12 @@ enum eddy_txn_result eddy_kafka_sink_abort(struct eddy_kafka_sink *sink, int tim
   return result;
 }
 
-enum eddy_txn_state eddy_kafka_sink_state(const struct eddy_kafka_sink *sink) { return sink->state; }
-const char *eddy_kafka_sink_why(const struct eddy_kafka_sink *sink) { return sink->why; }
-void eddy_kafka_sink_poll(struct eddy_kafka_sink *sink) { rd_kafka_poll(sink->client, 0); }
+enum eddy_txn_state eddy_kafka_sink_state(const struct eddy_kafka_sink *sink) {
+  return sink->state;
+}
+const char *eddy_kafka_sink_why(const struct eddy_kafka_sink *sink) {
+  return sink->why;
+}
+void eddy_kafka_sink_poll(struct eddy_kafka_sink *sink) {
+  rd_kafka_poll(sink->client, 0);
+}

@@ -28,9 +28,11 @@ enum eddy_txn_result {
   EDDY_TXN_ABORT,  /* the transaction is doomed: abort, then produce again what is still ours */
   EDDY_TXN_RENEW,  /* the outcome is unknown: open a new producer and look at the committed offsets */
   EDDY_TXN_FENCED, /* somebody took over this transactional.id, or the consumer's group.instance.id */
+  EDDY_TXN_STALE,  /* the group has moved on without this member: abort, then look whether the partitions are still as we left
+                      them */
 };
 
-enum { EDDY_SINK_TOPICS_MAX = 8 };
+enum { EDDY_SINK_TOPICS_MAX = 12 };
 
 struct eddy_kafka_sink_options {
   rd_kafka_conf_t *conf; /* taken over, also on failure */
@@ -44,7 +46,7 @@ struct eddy_kafka_record {
   size_t key_size, value_size;
   const rd_kafka_headers_t *headers; /* NULL = none; copied */
   int32_t partition;
-  uint8_t topic;           /* position in options.topics */
+  uint8_t topic; /* position in options.topics */
 };
 
 /* Settings that suit eddy and may be overridden by the operator. */
@@ -63,8 +65,8 @@ enum eddy_txn_result eddy_kafka_sink_begin(struct eddy_kafka_sink *sink);
 enum eddy_txn_result eddy_kafka_sink_produce(struct eddy_kafka_sink *sink, const struct eddy_kafka_record *record);
 enum eddy_txn_result eddy_kafka_sink_send_offsets(struct eddy_kafka_sink *sink, const rd_kafka_topic_partition_list_t *offsets,
                                                   const rd_kafka_consumer_group_metadata_t *group, int timeout_ms);
-/* Give these as long as the transaction may last, and some: when the time is over the outcome is unknown (RENEW). Never -1: with
- * it 2.0.2 waits without end while the broker is away. */
+/* Give these as long as the transaction may last, and some: when the time is over the outcome is unknown (RENEW). Never -1:
+ * with it 2.0.2 waits without end while the broker is away. */
 enum eddy_txn_result eddy_kafka_sink_commit(struct eddy_kafka_sink *sink, int timeout_ms);
 enum eddy_txn_result eddy_kafka_sink_abort(struct eddy_kafka_sink *sink, int timeout_ms);
 

@@ -12,6 +12,7 @@ enum {
   CLOSE_MAX_MS = 15000,
   CLOSE_STEP_MS = 20,
   NUDGE_MS = 50,
+  SEEK_MS = 2000,
 };
 
 struct eddy_kafka_source {
@@ -90,6 +91,7 @@ static void gain(struct eddy_kafka_source *source, rd_kafka_topic_partition_list
     for (int i = 0; i < partitions->cnt; i++) partitions->elems[i].offset = RD_KAFKA_OFFSET_END;
   }
   log_failure(source, "partitions could not be taken", rd_kafka_incremental_assign(source->client, partitions));
+  rd_kafka_pause_partitions(source->client, partitions);
   if (partitions->cnt > 0) source->nudge_partition = partitions->elems[0].partition;
 }
 
@@ -123,8 +125,8 @@ int eddy_kafka_source_open(struct eddy_kafka_source **out, const struct eddy_kaf
     free(topic);
     return -1;
   }
-  *source = (struct eddy_kafka_source){
-      .topic = topic, .handler = options->handler, .logger = options->logger, .nudge_partition = -1};
+  *source =
+      (struct eddy_kafka_source){.topic = topic, .handler = options->handler, .logger = options->logger, .nudge_partition = -1};
   attach(source, options->conf);
   source->client = rd_kafka_new(RD_KAFKA_CONSUMER, options->conf, why, why_size);
   if (!source->client) {
@@ -248,14 +250,25 @@ void eddy_kafka_source_pause(struct eddy_kafka_source *source, int32_t partition
   rd_kafka_topic_partition_list_destroy(list);
 }
 
-void eddy_kafka_source_resume(struct eddy_kafka_source *source, int32_t partition) {
+rd_kafka_resp_err_t eddy_kafka_source_begin(struct eddy_kafka_source *source, int32_t partition, int64_t offset) {
   rd_kafka_topic_partition_list_t *list = one_partition(source, partition);
-  rd_kafka_resume_partitions(source->client, list);
+  list->elems[0].offset = offset;
+  rd_kafka_resp_err_t failure = rd_kafka_resume_partitions(source->client, list);
+  rd_kafka_error_t *error = failure ? NULL : rd_kafka_seek_partitions(source->client, list, SEEK_MS);
+  if (error) {
+    failure = rd_kafka_error_code(error);
+    rd_kafka_error_destroy(error);
+  }
+  if (!failure) failure = list->elems[0].err;
+  if (failure) rd_kafka_pause_partitions(source->client, list);
   rd_kafka_topic_partition_list_destroy(list);
+  return failure;
 }
 
 rd_kafka_consumer_group_metadata_t *eddy_kafka_source_group(struct eddy_kafka_source *source) {
   return rd_kafka_consumer_group_metadata(source->client);
 }
 
-rd_kafka_t *eddy_kafka_source_client(struct eddy_kafka_source *source) { return source->client; }
+rd_kafka_t *eddy_kafka_source_client(struct eddy_kafka_source *source) {
+  return source->client;
+}

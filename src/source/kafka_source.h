@@ -18,7 +18,8 @@ struct eddy_kafka_source;
 
 /* Called on the polling thread. */
 struct eddy_kafka_source_handler {
-  /* Gained: fill in the offset at which to start of each. Nonzero: the caller gives up, nothing is consumed. */
+  /* Gained, and paused: fill in some offset of each, and begin() when it is known. Nonzero: the caller gives up, nothing is
+   * consumed. */
   int (*assigned)(void *ctx, rd_kafka_topic_partition_list_t *partitions);
   /* To be given up when this returns; lost = somebody else may own them already, nothing may be committed for them. */
   void (*revoked)(void *ctx, const rd_kafka_topic_partition_list_t *partitions, bool lost);
@@ -32,7 +33,7 @@ struct eddy_kafka_source_handler {
 struct eddy_kafka_source_options {
   rd_kafka_conf_t *conf; /* taken over, also on failure */
   const char *topic;
-  int wake_fd;           /* eventfd that is written to when messages arrive; not closed here */
+  int wake_fd; /* eventfd that is written to when messages arrive; not closed here */
   struct eddy_kafka_source_handler handler;
   const struct eddy_logger *logger;
 };
@@ -67,8 +68,9 @@ int64_t eddy_kafka_source_high(struct eddy_kafka_source *source, int32_t partiti
 
 /* Reads again from `offset`: what was prefetched is dropped, and PARTITION_EOF is told anew. */
 void eddy_kafka_source_seek(struct eddy_kafka_source *source, int32_t partition, int64_t offset);
+/* Ends a pause and reads from `offset`; waits until that is certain. An error: paused as before. */
+rd_kafka_resp_err_t eddy_kafka_source_begin(struct eddy_kafka_source *source, int32_t partition, int64_t offset);
 void eddy_kafka_source_pause(struct eddy_kafka_source *source, int32_t partition);
-void eddy_kafka_source_resume(struct eddy_kafka_source *source, int32_t partition);
 
 /* The member's identity and generation as of now, for the producer; destroy it. NULL outside a group. */
 rd_kafka_consumer_group_metadata_t *eddy_kafka_source_group(struct eddy_kafka_source *source);

@@ -28,10 +28,12 @@ struct bench {
   struct eddy_config config;
   struct eddy_worker worker;
   struct eddy_partition *partition;
+  bool assigned;
 };
 
 static int assigned(void *ctx, rd_kafka_topic_partition_list_t *partitions) {
-  (void)ctx;
+  struct bench *bench = ctx;
+  bench->assigned = true;
   for (int i = 0; i < partitions->cnt; i++) partitions->elems[i].offset = 0;
   return 0;
 }
@@ -69,8 +71,10 @@ static void open_source(struct bench *bench) {
 static void open_partition(struct bench *bench) {
   struct eddy_partition_options options = {
       .config = &bench->config, .allocator = eddy_budget_allocator(&bench->worker.budget), .wall = eddy_clock_wall()};
-  bench->partition = eddy_partition_new(&options);
+  bench->partition = eddy_partition_new(0);
   assert_non_null(bench->partition);
+  assert_int_equal(eddy_partition_open(bench->partition, &options), 0);
+  bench->partition->state = EDDY_PARTITION_LIVE;
   bench->worker.partitions[0] = bench->partition;
 }
 
@@ -89,8 +93,20 @@ static void open_worker(struct bench *bench) {
   worker->events = calloc(EDDY_BATCH_MAX, sizeof(*worker->events));
   worker->partition_count = 1;
   worker->partitions = calloc(1, sizeof(struct eddy_partition *));
+  worker->standbys = calloc(1, sizeof(struct eddy_partition *));
   worker->commit_state = EDDY_COMMIT_ABORTED; /* and no new try in this life */
   worker->retry_at = INT64_MAX;
+}
+
+/* The source pauses what it gains. */
+static void begin(struct bench *bench) {
+  int64_t started = eddy_clock_mono();
+  while (!bench->assigned) {
+    assert_true(eddy_clock_mono() - started < WAIT_MS);
+    eddy_ingest_poll(&bench->worker);
+    eddy_clock_sleep(2);
+  }
+  assert_int_equal(eddy_kafka_source_begin(bench->worker.source, 0, 0), RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
 static int setup(void **state) {
@@ -103,6 +119,7 @@ static int setup(void **state) {
   open_worker(bench);
   open_partition(bench);
   open_source(bench);
+  begin(bench);
   *state = bench;
   return 0;
 }
@@ -113,6 +130,7 @@ static int teardown(void **state) {
   eddy_kafka_source_close(worker->source);
   eddy_partition_free(bench->partition);
   free(worker->partitions);
+  free(worker->standbys);
   free(worker->events);
   eddy_output_codec_free(worker->codec);
   eddy_event_decoder_free(worker->decoder);

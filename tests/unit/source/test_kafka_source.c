@@ -102,6 +102,10 @@ static void test_course(void **state) {
   int fd = eventfd(0, EFD_NONBLOCK);
   fill(10);
   struct eddy_kafka_source *source = open_source(&seen, fd);
+  await(source, &seen, &seen.assigned, 1);
+  for (int i = 0; i < 100; i++) poll_once(source, &seen);
+  assert_int_equal(seen.values, 0); /* paused until told where to begin */
+  assert_int_equal(eddy_kafka_source_begin(source, 0, 2), RD_KAFKA_RESP_ERR_NO_ERROR);
   await(source, &seen, &seen.values, 8);
   await(source, &seen, &seen.ends, 1);
   assert_int_equal(seen.assigned, 1);
@@ -116,9 +120,8 @@ static void test_course(void **state) {
   fill(5);
   for (int i = 0; i < 100; i++) poll_once(source, &seen);
   assert_int_equal(seen.values, 8);
-  eddy_kafka_source_resume(source, 0);
-  eddy_kafka_source_seek(source, 0, 12);
   seen.next = 12;
+  assert_int_equal(eddy_kafka_source_begin(source, 0, 12), RD_KAFKA_RESP_ERR_NO_ERROR);
   await(source, &seen, &seen.values, 11);
   assert_int_equal(eddy_kafka_source_high(source, 0), 15);
 

@@ -1,0 +1,434 @@
+#include "daemon/restore.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/rules.h"
+#include "daemon/clock.h"
+#include "daemon/kafka_conf.h"
+#include "daemon/restore_find.h"
+#include "daemon/tenure.h"
+#include "source/kafka_message.h"
+
+enum {
+  BATCHES_PER_TURN = 8,
+  CALL_MS = 1000,
+  RETRY_MS = 200,
+  NOMEM_WAIT_MS = 5000,
+  SAY_MS = 5000,
+  MARKER_MAX_MS = 15000,     /* what was committed is visible everywhere by then */
+  RESEND_MARGIN_MS = 300000, /* clocks of brokers and ours may differ */
+};
+
+static void refuse(struct eddy_worker *worker, const struct eddy_partition *partition, const char *topic, const char *why) {
+  eddy_worker_fail(worker, 78, "state cannot be restored", "worker=%u topic=%s partition=%d reason=\"%s\"", worker->index,
+                   topic, partition->id, why);
+}
+
+/* Live ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static void say_live(struct eddy_worker *worker, const struct eddy_partition *partition) {
+  const struct eddy_recovery *recovery = partition->recovery;
+  eddy_log(worker->logger, EDDY_LOG_INFO, recovery && partition->meta.sequence > 0 ? "partition restored" : "partition begins",
+           "worker=%u topic=%s partition=%d offset=%" PRId64 " sequence=%" PRIu64 " incarnation=%" PRIu64
+           " users=%zu records=%" PRIu64 " bytes=%" PRIu64 " replayed=%" PRId64 " ms=%" PRId64,
+           worker->index, worker->topics.input, partition->id, partition->position, partition->meta.sequence,
+           partition->meta.incarnation, eddy_engine_users(partition->engine), recovery ? eddy_recovery_records(recovery) : 0,
+           recovery ? eddy_recovery_bytes(recovery) : 0,
+           recovery && partition->meta.sequence > 0 ? partition->position - eddy_recovery_replay_from(recovery) : 0,
+           eddy_clock_mono() - partition->restore.started);
+}
+
+static void enter_live(struct eddy_worker *worker, struct eddy_partition *partition) {
+  say_live(worker, partition);
+  eddy_recovery_free(partition->recovery);
+  partition->recovery = NULL;
+  partition->touched = partition->meta.sequence == 0;
+  partition->more_due = true;
+  partition->base = *eddy_engine_counters(partition->engine);
+  eddy_partition_enter(worker, partition, EDDY_PARTITION_LIVE);
+  if (partition->id == 0) eddy_model_watch_train(worker->watch, true);
+  eddy_worker_publish_stats(worker);
+}
+
+/* False: memory is short, it begins anew. */
+static bool finish(struct eddy_worker *worker, struct eddy_partition *partition) {
+  if (!partition->recovery || eddy_recovery_finish(partition->recovery, &partition->changelog) == 0) return true;
+  eddy_restore_anew(worker, partition, NOMEM_WAIT_MS);
+  return false;
+}
+
+void eddy_restore_replayed(struct eddy_worker *worker, struct eddy_partition *partition) {
+  partition->position = partition->committed;
+  EDDY_POINT("replayed");
+  if (finish(worker, partition)) enter_live(worker, partition);
+}
+
+/* Without a replay the reading begins at C. */
+static void begin_live(struct eddy_worker *worker, struct eddy_partition *partition) {
+  partition->position = partition->committed;
+  if (!finish(worker, partition)) return;
+  enter_live(worker, partition);
+  eddy_tenure_resume(worker, partition);
+}
+
+static void begin_replay(struct eddy_worker *worker, struct eddy_partition *partition) {
+  int64_t from = eddy_recovery_replay_from(partition->recovery);
+  if (partition->meta.sequence == 0 || from >= partition->committed) {
+    begin_live(worker, partition);
+    return;
+  }
+  partition->position = from;
+  partition->restore.replay_started = eddy_clock_mono();
+  eddy_partition_enter(worker, partition, EDDY_PARTITION_REPLAYING);
+  eddy_tenure_resume(worker, partition);
+}
+
+/* Redis ---------------------------------------------------------------------------------------------------------------------
+ */
+
+/* Users that changed since Redis last acknowledged, as they are now; if there is no room for all, everybody later. */
+static void put_changed(struct eddy_worker *worker, struct eddy_partition *partition) {
+  size_t cursor = 0;
+  struct eddy_str user_id;
+  const uint32_t id = (uint32_t)partition->id;
+  const struct eddy_offset_meta *meta = &partition->meta;
+  bool room = true;
+  while (room && eddy_recovery_next_changed(partition->recovery, &cursor, &user_id)) {
+    struct eddy_member member;
+    uint32_t slot = eddy_engine_find(partition->engine, user_id);
+    if (slot != UINT32_MAX && eddy_engine_member(partition->engine, slot, &member)) {
+      room = eddy_redis_sink_put(worker->redis, id, partition->view_incarnation, meta->sequence, &member, worker->model);
+    } else {
+      room = eddy_redis_sink_gone(worker->redis, id, partition->view_incarnation, meta->sequence, user_id);
+    }
+  }
+  if (!room) partition->resyncing = true;
+}
+
+static int open_trigger_reader(struct eddy_worker *worker) {
+  char why[512];
+  rd_kafka_conf_t *conf = eddy_kafka_conf(worker->config, EDDY_KAFKA_READER, worker->index, why, sizeof(why));
+  struct eddy_kafka_reader_options options = {
+      .conf = conf, .topic = worker->topics.names[EDDY_OUTPUT_TRIGGER], .wake_fd = worker->wake_fd, .logger = worker->logger};
+  if (worker->trigger_reader) {
+    if (conf) rd_kafka_conf_destroy(conf);
+    return 0;
+  }
+  if (conf && eddy_kafka_reader_open(&worker->trigger_reader, &options, why, sizeof(why)) == 0) return 0;
+  eddy_worker_fail(worker, 78, "reader refused", "topic=%s reason=\"%s\"", worker->topics.names[EDDY_OUTPUT_TRIGGER], why);
+  return -1;
+}
+
+/* False: not now. */
+static bool begin_resend(struct eddy_worker *worker, struct eddy_partition *partition) {
+  const struct eddy_aggregate *aggregate = eddy_recovery_aggregate(partition->recovery);
+  int64_t offset;
+  if (open_trigger_reader(worker) != 0) return false;
+  int64_t since = aggregate->redis.since - RESEND_MARGIN_MS;
+  rd_kafka_resp_err_t error =
+      eddy_kafka_reader_at_time(worker->trigger_reader, partition->id, since > 0 ? since : 0, &offset, CALL_MS);
+  if (error || eddy_kafka_reader_start(worker->trigger_reader, partition->id, offset) != 0) return false;
+  partition->restore.read_at = eddy_clock_mono();
+  eddy_partition_enter(worker, partition, EDDY_PARTITION_RESENDING);
+  return true;
+}
+
+static bool misses_triggers(const struct eddy_aggregate *aggregate) {
+  return EDDY_RULE(REDIS_RESENDS) && aggregate->redis.known && aggregate->has_trigger &&
+         aggregate->last_trigger > aggregate->redis.trigger;
+}
+
+/* The view goes on where the predecessor left it (rule 26). */
+static void begin_view(struct eddy_worker *worker, struct eddy_partition *partition) {
+  const struct eddy_aggregate *aggregate = partition->recovery ? eddy_recovery_aggregate(partition->recovery) : NULL;
+  struct eddy_redis_ack ack = {0};
+  if (aggregate) {
+    ack = (struct eddy_redis_ack){.known = aggregate->redis.known,
+                                  .sequence = aggregate->redis.sequence,
+                                  .trigger = aggregate->redis.trigger,
+                                  .since = aggregate->redis.since};
+  }
+  eddy_redis_sink_begin(worker->redis, (uint32_t)partition->id, partition->view_incarnation, partition->meta.sequence, &ack);
+  if (aggregate && EDDY_RULE(REDIS_RESENDS)) put_changed(worker, partition);
+}
+
+/* Changelog -----------------------------------------------------------------------------------------------------------------
+ */
+
+static int open_reader(struct eddy_worker *worker) {
+  if (worker->reader) return 0;
+  char why[512];
+  rd_kafka_conf_t *conf = eddy_kafka_conf(worker->config, EDDY_KAFKA_RESTORER, worker->index, why, sizeof(why));
+  struct eddy_kafka_reader_options options = {
+      .conf = conf, .topic = worker->topics.names[EDDY_TOPIC_PROFILES], .wake_fd = worker->wake_fd, .logger = worker->logger};
+  if (conf && eddy_kafka_reader_open(&worker->reader, &options, why, sizeof(why)) == 0) return 0;
+  eddy_worker_fail(worker, 78, "reader refused", "topic=%s reason=\"%s\"", worker->topics.names[EDDY_TOPIC_PROFILES], why);
+  return -1;
+}
+
+static int64_t flush_events_of(const struct eddy_worker *worker) {
+  uint32_t owned = 0;
+  for (int32_t i = 0; i < worker->partition_count; i++) owned += worker->partitions[i] ? 1 : 0;
+  return worker->config->state.flush_events / (owned > 0 ? owned : 1);
+}
+
+static struct eddy_changelog_options changelog_options(const struct eddy_worker *worker,
+                                                       const struct eddy_partition *partition) {
+  struct eddy_changelog_options options = {.engine = partition->engine,
+                                           .partition = (uint32_t)partition->id,
+                                           .partition_count = (uint32_t)worker->partition_count,
+                                           .incarnation = partition->meta.incarnation,
+                                           .flush_interval_ms = worker->config->state.flush_interval_ms,
+                                           .flush_events = flush_events_of(worker)};
+  uint64_t key[2];
+  eddy_erasure_key(worker->config, key);
+  options.erasure_check = eddy_hash_mix(key[0] ^ eddy_hash_mix(key[1]));
+  return options;
+}
+
+static int open_engine(struct eddy_worker *worker, struct eddy_partition *partition) {
+  struct eddy_partition_options options = {
+      .config = worker->config, .allocator = eddy_budget_allocator(&worker->budget), .wall = eddy_clock_wall()};
+  int error = eddy_partition_open(partition, &options);
+  if (!error && worker->model) error = eddy_engine_set_model(partition->engine, worker->model);
+  return error;
+}
+
+static void begin_reading(struct eddy_worker *worker, struct eddy_partition *partition) {
+  struct eddy_restore_progress *progress = &partition->restore;
+  struct eddy_recovery_options options = {.changelog = changelog_options(worker, partition),
+                                          .expect_nothing = partition->meta.sequence == 0,
+                                          .sequence = partition->meta.sequence,
+                                          .position = partition->committed,
+                                          .adopt_newest = worker->config->state.offsets_from_profiles};
+  if (eddy_kafka_reader_bounds(worker->reader, partition->id, &progress->changelog_first, &progress->changelog_end, CALL_MS) ||
+      eddy_recovery_new(&partition->recovery, &options) != 0 ||
+      eddy_kafka_reader_start(worker->reader, partition->id, RD_KAFKA_OFFSET_BEGINNING) != 0) {
+    eddy_restore_anew(worker, partition, RETRY_MS);
+    return;
+  }
+  progress->changelog_at = progress->changelog_first;
+  progress->read_at = eddy_clock_mono();
+  eddy_partition_enter(worker, partition, EDDY_PARTITION_READING);
+}
+
+static void found(struct eddy_worker *worker, struct eddy_partition *partition) {
+  partition->found = false;
+  if (eddy_tenure_wake_standby(worker, partition)) return;
+  if (open_engine(worker, partition) != 0) {
+    eddy_log(worker->logger, EDDY_LOG_ERROR, "engine could not be made", "partition=%d hint=\"raise profile.memory_max\"",
+             partition->id);
+    eddy_restore_anew(worker, partition, NOMEM_WAIT_MS);
+  } else if (!worker->config->state.keep) {
+    if (worker->redis) begin_view(worker, partition);
+    begin_live(worker, partition);
+  } else if (open_reader(worker) == 0) {
+    begin_reading(worker, partition);
+  }
+}
+
+/* The changelog is read: does the log still have what is to be replayed (rule 23)? */
+static bool check_log(struct eddy_worker *worker, struct eddy_partition *partition) {
+  int64_t low, high;
+  char why[400];
+  if (eddy_kafka_source_bounds(worker->source, partition->id, &low, &high, CALL_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    eddy_restore_anew(worker, partition, RETRY_MS);
+    return false;
+  }
+  bool accept_loss = worker->config->state.accept_loss;
+  if (eddy_recovery_check_log(partition->recovery, low, high, accept_loss, why, sizeof(why)) == 0) return true;
+  refuse(worker, partition, worker->topics.input, why);
+  return false;
+}
+
+/* With --offsets-from-profiles the aggregate says where to go on. */
+static void adopt_offset(struct eddy_partition *partition) {
+  struct eddy_changelog_place place;
+  if (partition->meta.sequence > 0 || !eddy_recovery_adopted(partition->recovery, &place)) return;
+  partition->meta = (struct eddy_offset_meta){.incarnation = place.incarnation, .sequence = place.sequence};
+  partition->committed = place.position;
+}
+
+static void changelog_read(struct eddy_worker *worker, struct eddy_partition *partition) {
+  eddy_kafka_reader_stop(worker->reader, partition->id);
+  adopt_offset(partition);
+  EDDY_POINT("changelog_read");
+  if (partition->meta.sequence > 0 && !check_log(worker, partition)) return;
+  const struct eddy_aggregate *aggregate = eddy_recovery_aggregate(partition->recovery);
+  if (worker->redis) begin_view(worker, partition);
+  if (!worker->redis || !aggregate || !misses_triggers(aggregate)) {
+    begin_replay(worker, partition);
+  } else if (!begin_resend(worker, partition)) {
+    eddy_restore_anew(worker, partition, RETRY_MS);
+  }
+}
+
+static void judge(struct eddy_worker *worker, struct eddy_partition *partition, enum eddy_recovery_result result,
+                  const char *why) {
+  switch (result) {
+    case EDDY_RECOVERY_MORE:
+      break;
+    case EDDY_RECOVERY_DONE:
+      changelog_read(worker, partition);
+      break;
+    case EDDY_RECOVERY_NEWER:
+      eddy_log(worker->logger, EDDY_LOG_INFO, "somebody else has committed meanwhile", "partition=%d", partition->id);
+      eddy_restore_anew(worker, partition, RETRY_MS);
+      break;
+    case EDDY_RECOVERY_NOMEM:
+      eddy_log(worker->logger, EDDY_LOG_ERROR, "state does not fit", "partition=%d used=%zu hint=\"raise profile.memory_max\"",
+               partition->id, worker->budget.used);
+      eddy_restore_anew(worker, partition, NOMEM_WAIT_MS);
+      break;
+    case EDDY_RECOVERY_REFUSED:
+      refuse(worker, partition, worker->topics.names[EDDY_TOPIC_PROFILES], why);
+      break;
+  }
+}
+
+/* Everything that is decided was read, and the aggregate was not among it: its marker may be on the way. */
+static void wait_for_aggregate(struct eddy_worker *worker, struct eddy_partition *partition) {
+  if (eddy_clock_mono() - partition->restore.read_at < MARKER_MAX_MS) return;
+  char why[300];
+  snprintf(why, sizeof(why),
+           "offset %" PRId64 " of sequence %" PRIu64
+           " is committed, but the changelog has no aggregate of it up to offset %" PRId64
+           ": it was deleted or made anew. Bring it back, or begin anew under another app name",
+           partition->committed, partition->meta.sequence, partition->restore.changelog_at);
+  refuse(worker, partition, worker->topics.names[EDDY_TOPIC_PROFILES], why);
+}
+
+static void take_changelog(struct eddy_worker *worker, struct eddy_partition *partition, const rd_kafka_message_t *message) {
+  char why[400] = "";
+  if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    judge(worker, partition, eddy_recovery_at_end(partition->recovery, why, sizeof(why)), why);
+    return;
+  }
+  if (message->err || message->offset < partition->restore.changelog_at) return;
+  partition->restore.changelog_at = message->offset + 1;
+  partition->restore.read_at = eddy_clock_mono();
+  judge(worker, partition,
+        eddy_recovery_take(partition->recovery, message->key, message->key_len, message->payload, message->len, message->offset,
+                           why, sizeof(why)),
+        why);
+}
+
+static void take_trigger(struct eddy_worker *worker, struct eddy_partition *partition, const rd_kafka_message_t *message) {
+  const struct eddy_aggregate *aggregate = eddy_recovery_aggregate(partition->recovery);
+  uint64_t number;
+  if (message->err || !eddy_redis_sink_trigger_number(worker->redis, message->payload, message->len, &number)) return;
+  if (number <= aggregate->last_trigger) {
+    eddy_redis_sink_resend(worker->redis, (uint32_t)partition->id, partition->view_incarnation, message->payload, message->len);
+  }
+  if (number < aggregate->last_trigger) return;
+  eddy_kafka_reader_stop(worker->trigger_reader, partition->id);
+  begin_replay(worker, partition);
+}
+
+typedef void (*take_fn)(struct eddy_worker *, struct eddy_partition *, const rd_kafka_message_t *);
+
+/* True if more is likely to wait. */
+static bool poll_reader(struct eddy_worker *worker, struct eddy_kafka_reader *reader, enum eddy_partition_state state,
+                        take_fn take) {
+  size_t count = EDDY_BATCH_MAX;
+  for (int i = 0; i < BATCHES_PER_TURN && count == EDDY_BATCH_MAX && !worker->failed; i++) {
+    count = eddy_kafka_reader_poll(reader, worker->messages, EDDY_BATCH_MAX);
+    for (size_t m = 0; m < count; m++) {
+      struct eddy_partition *partition = eddy_worker_partition(worker, worker->messages[m]->partition);
+      if (partition && partition->state == state && !worker->failed) take(worker, partition, worker->messages[m]);
+      eddy_kafka_message_destroy(worker->messages[m]);
+    }
+  }
+  return count == EDDY_BATCH_MAX;
+}
+
+/* Progress ------------------------------------------------------------------------------------------------------------------
+ */
+
+static void say_progress(struct eddy_worker *worker, struct eddy_partition *partition, int64_t mono) {
+  struct eddy_restore_progress *progress = &partition->restore;
+  if (mono - progress->said_at < SAY_MS || mono - progress->started < SAY_MS || !partition->recovery) return;
+  progress->said_at = mono;
+  bool replays = partition->state == EDDY_PARTITION_REPLAYING;
+  int64_t first = replays ? eddy_recovery_replay_from(partition->recovery) : progress->changelog_first;
+  int64_t at = replays ? partition->position : progress->changelog_at;
+  int64_t end = replays ? partition->committed : progress->changelog_end;
+  double seconds = (double)(mono - (replays ? progress->replay_started : progress->started)) / 1000;
+  double done = end > first ? (double)(at - first) / (double)(end - first) : 1;
+  eddy_log(worker->logger, EDDY_LOG_INFO, "partition is being restored",
+           "partition=%d state=%s done=%.0f%% records=%" PRIu64 " mb_per_s=%.1f left_s=%.0f", partition->id,
+           eddy_partition_state_name(partition->state), done * 100, eddy_recovery_records(partition->recovery),
+           seconds > 0 ? (double)eddy_recovery_bytes(partition->recovery) / 1e6 / seconds : 0,
+           done > 0 ? seconds * (1 - done) / done : 0);
+}
+
+static void watch_partition(struct eddy_worker *worker, struct eddy_partition *partition, int64_t mono) {
+  say_progress(worker, partition, mono);
+  if (partition->state == EDDY_PARTITION_READING && partition->meta.sequence > 0) wait_for_aggregate(worker, partition);
+  if (partition->state != EDDY_PARTITION_RESENDING || mono - partition->restore.read_at < MARKER_MAX_MS) return;
+  eddy_log(worker->logger, EDDY_LOG_WARN, "triggers cannot be read back",
+           "topic=%s partition=%d hint=\"its retention is too short\"", worker->topics.names[EDDY_OUTPUT_TRIGGER],
+           partition->id);
+  eddy_kafka_reader_stop(worker->trigger_reader, partition->id);
+  begin_replay(worker, partition);
+}
+
+uint32_t eddy_restore_count(const struct eddy_worker *worker) {
+  uint32_t count = 0;
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    if (worker->partitions[i] && worker->partitions[i]->state != EDDY_PARTITION_LIVE) count++;
+  }
+  return count;
+}
+
+bool eddy_restore_turn(struct eddy_worker *worker) {
+  if (eddy_restore_count(worker) == 0) {
+    eddy_restore_close(worker);
+    return false;
+  }
+  bool more = eddy_restore_find(worker);
+  for (int32_t i = 0; more && i < worker->partition_count && !worker->failed; i++) {
+    if (worker->partitions[i] && worker->partitions[i]->found) found(worker, worker->partitions[i]);
+  }
+  if (worker->reader) more |= poll_reader(worker, worker->reader, EDDY_PARTITION_READING, take_changelog);
+  if (worker->trigger_reader) more |= poll_reader(worker, worker->trigger_reader, EDDY_PARTITION_RESENDING, take_trigger);
+  int64_t mono = eddy_clock_mono();
+  for (int32_t i = 0; i < worker->partition_count && !worker->failed; i++) {
+    if (worker->partitions[i] && worker->partitions[i]->state != EDDY_PARTITION_LIVE)
+      watch_partition(worker, worker->partitions[i], mono);
+  }
+  return more;
+}
+
+/* Ends
+ * -----------------------------------------------------------------------------------------------------------------------*/
+
+void eddy_restore_cancel(struct eddy_worker *worker, struct eddy_partition *partition) {
+  if (partition->state == EDDY_PARTITION_READING) eddy_kafka_reader_stop(worker->reader, partition->id);
+  if (partition->state == EDDY_PARTITION_RESENDING) eddy_kafka_reader_stop(worker->trigger_reader, partition->id);
+  if (worker->redis && partition->state != EDDY_PARTITION_FINDING) eddy_redis_sink_end(worker->redis, (uint32_t)partition->id);
+}
+
+void eddy_restore_anew(struct eddy_worker *worker, struct eddy_partition *partition, int64_t wait_ms) {
+  int64_t started = partition->restore.started;
+  eddy_restore_cancel(worker, partition);
+  if (!partition->pauses) eddy_kafka_source_pause(worker->source, partition->id);
+  partition->pauses = EDDY_PAUSE_RESTORE;
+  if (partition->id == 0) eddy_model_watch_train(worker->watch, false);
+  if (partition->engine) eddy_worker_retire(worker, partition);
+  eddy_partition_enter(worker, partition, EDDY_PARTITION_FINDING);
+  eddy_partition_reset(partition);
+  partition->restore.started = started != 0 ? started : eddy_clock_mono();
+  partition->retry_at = eddy_clock_mono() + wait_ms;
+}
+
+void eddy_restore_close(struct eddy_worker *worker) {
+  eddy_kafka_reader_close(worker->reader);
+  eddy_kafka_reader_close(worker->trigger_reader);
+  worker->reader = worker->trigger_reader = NULL;
+}
