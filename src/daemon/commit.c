@@ -45,6 +45,10 @@ static void set_state(struct eddy_worker *worker, enum eddy_commit_state next) {
 
 /* Producer ----------------------------------------------------------------------------------------------------------------- */
 
+static int outcome_ms(const struct eddy_worker *worker) {
+  return eddy_worker_ending(worker) ? ENDING_MS : OUTCOME_MS;
+}
+
 /* A dead letter must also pass the producer: one that does not would fail every transaction it is part of. */
 static void limit_dead_letters(struct eddy_topics *topics, const rd_kafka_conf_t *conf) {
   char value[32];
@@ -171,15 +175,12 @@ static rd_kafka_topic_partition_list_t *list_ours(const struct eddy_worker *work
   return list;
 }
 
-enum { FOREIGN = -1, NOT_COMMITTED = 0, COMMITTED = 1 };
-
-/* Was the transaction that we do not know about committed, or has somebody else committed since? */
-static int compare_sequence(const struct eddy_partition *partition, const rd_kafka_topic_partition_t *stable) {
+/* By how many commits the group is ahead of what we know of a partition; UINT64_MAX: by something that is not ours at all. */
+static uint64_t commits_ahead(const struct eddy_partition *partition, const rd_kafka_topic_partition_t *stable) {
   struct eddy_offset_meta meta = {0};
-  if (stable->offset >= 0 && eddy_offset_meta_parse(stable->metadata, stable->metadata_size, &meta) != 0) return FOREIGN;
-  if (stable->offset >= 0 && meta.incarnation != partition->meta.incarnation) return FOREIGN;
-  if (meta.sequence == partition->meta.sequence) return NOT_COMMITTED;
-  return meta.sequence == partition->meta.sequence + 1 ? COMMITTED : FOREIGN;
+  if (stable->offset >= 0 && eddy_offset_meta_parse(stable->metadata, stable->metadata_size, &meta) != 0) return UINT64_MAX;
+  if (stable->offset >= 0 && meta.incarnation != partition->meta.incarnation) return UINT64_MAX;
+  return meta.sequence - partition->meta.sequence;
 }
 
 /* A partition that somebody else has committed for since: nothing that we hold of it counts any more. */
@@ -192,22 +193,41 @@ static void disown(struct eddy_worker *worker, struct eddy_partition *partition)
   eddy_restore_anew(worker, partition, 0);
 }
 
-/* What the committed sequences say of the transaction that was in flight. All its offsets are in one partition of the offsets
- * topic: either all were committed or none. Partitions that are no longer as we left them are given up, with what they wanted
- * to say. */
-static int judge_outcome(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *stable) {
-  int outcome = NOT_COMMITTED;
-  for (int i = 0; i < stable->cnt; i++) {
-    if (compare_sequence(worker->partitions[stable->elems[i].partition], &stable->elems[i]) == COMMITTED) outcome = COMMITTED;
-  }
-  if (outcome == NOT_COMMITTED) eddy_outbox_rewind(&worker->outbox);
+/* Gives up the partitions that the group is not `ahead` commits ahead of. `published`: what they wanted to say is out already.
+ */
+static void disown_others(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *stable, uint64_t ahead,
+                          bool published) {
+  if (!published) eddy_outbox_rewind(&worker->outbox);
   for (int i = 0; i < stable->cnt; i++) {
     struct eddy_partition *partition = worker->partitions[stable->elems[i].partition];
-    if (compare_sequence(partition, &stable->elems[i]) != FOREIGN) continue;
-    if (outcome == NOT_COMMITTED) eddy_outbox_drop(&worker->outbox, partition->id);
+    if (commits_ahead(partition, &stable->elems[i]) == ahead) continue;
+    if (!published) eddy_outbox_drop(&worker->outbox, partition->id);
     disown(worker, partition);
   }
-  return outcome;
+}
+
+/* All offsets of a transaction are in one partition of the offsets topic: either all were committed or none. */
+static bool was_committed(const struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *stable) {
+  for (int i = 0; i < stable->cnt; i++) {
+    if (commits_ahead(worker->partitions[stable->elems[i].partition], &stable->elems[i]) == 1) return true;
+  }
+  return false;
+}
+
+/* Whether nobody else can have owned our partitions meanwhile: the coordinator takes offsets only under the present generation,
+ * and a new one begins only after we were told. Nothing is committed. */
+static enum eddy_txn_result prove_membership(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *stable) {
+  enum eddy_txn_result result = eddy_kafka_sink_begin(worker->sink);
+  if (result != EDDY_TXN_DONE) return result;
+  rd_kafka_consumer_group_metadata_t *group = eddy_kafka_source_group(worker->source);
+  int64_t started = eddy_clock_mono();
+  do {
+    eddy_worker_beat(worker);
+    result = eddy_kafka_sink_send_offsets(worker->sink, stable, group, CALL_MS);
+  } while (result == EDDY_TXN_RETRY && eddy_clock_mono() - started < outcome_ms(worker));
+  rd_kafka_consumer_group_metadata_destroy(group);
+  enum eddy_txn_result ended = eddy_kafka_sink_abort(worker->sink, outcome_ms(worker));
+  return result == EDDY_TXN_DONE ? ended : result;
 }
 
 /* The committed offsets of our partitions; NULL if nobody answers. */
@@ -225,6 +245,26 @@ static rd_kafka_topic_partition_list_t *read_back(struct eddy_worker *worker, rd
   return NULL;
 }
 
+/* One commit ahead: ours, if nobody else can have made it. */
+static void resolve(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *stable) {
+  if (!was_committed(worker, stable)) {
+    disown_others(worker, stable, 0, false);
+    aborted(worker);
+    return;
+  }
+  enum eddy_txn_result proof = prove_membership(worker, stable);
+  if (proof == EDDY_TXN_DONE) {
+    disown_others(worker, stable, 1, true);
+    committed(worker);
+  } else if (proof == EDDY_TXN_STALE) {
+    disown_others(worker, stable, UINT64_MAX - 1, false); /* all of them */
+    aborted(worker);
+  } else {
+    eddy_worker_fail(worker, 75, "outcome of a commit is unknown", "worker=%u reason=\"%s\"", worker->index,
+                     eddy_kafka_sink_why(worker->sink));
+  }
+}
+
 /* Rule 18. */
 static void find_out(struct eddy_worker *worker) {
   set_state(worker, EDDY_COMMIT_UNKNOWN);
@@ -233,27 +273,23 @@ static void find_out(struct eddy_worker *worker) {
   renew_sink(worker);
   if (eddy_commit_open(worker) != 0) return;
   EDDY_POINT("renewed");
-  rd_kafka_topic_partition_list_t *stable = EDDY_RULE(ASK_BACK) ? read_back(worker, list_ours(worker, true)) : NULL;
-  if (!stable && EDDY_RULE(ASK_BACK)) {
+  if (!EDDY_RULE(ASK_BACK)) {
+    aborted(worker);
+    return;
+  }
+  rd_kafka_topic_partition_list_t *stable = read_back(worker, list_ours(worker, true));
+  if (!stable) {
     eddy_worker_fail(worker, 75, "outcome of a commit is unknown", "worker=%u reason=\"no broker answers\"", worker->index);
     return;
   }
-  if (stable && judge_outcome(worker, stable) == COMMITTED) {
-    committed(worker);
-  } else {
-    aborted(worker);
-  }
-  if (stable) rd_kafka_topic_partition_list_destroy(stable);
+  resolve(worker, stable);
+  rd_kafka_topic_partition_list_destroy(stable);
 }
 
 /* The coordinator fences a producer also when its transaction has lasted too long, for instance while the broker was away. A
  * twin under the same name is noticed by the consumer (group.instance.id), at once. */
 static bool may_have_expired(const struct eddy_worker *worker) {
   return eddy_clock_mono() - worker->opened_at >= TRANSACTION_MS / 2;
-}
-
-static int outcome_ms(const struct eddy_worker *worker) {
-  return eddy_worker_ending(worker) ? ENDING_MS : OUTCOME_MS;
 }
 
 static void fenced(struct eddy_worker *worker) {
@@ -455,7 +491,7 @@ static bool look_around(struct eddy_worker *worker) {
   rd_kafka_topic_partition_list_t *list = list_ours(worker, false);
   rd_kafka_resp_err_t error =
       list->cnt > 0 ? eddy_kafka_source_committed(worker->source, list, CALL_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
-  if (!error) judge_outcome(worker, list);
+  if (!error) disown_others(worker, list, 0, false);
   worker->stale = error != RD_KAFKA_RESP_ERR_NO_ERROR;
   rd_kafka_topic_partition_list_destroy(list);
   return !error;

@@ -98,14 +98,13 @@ static void commit_all(struct eddy_worker *worker) {
   int64_t started = eddy_clock_mono();
   int failures = 0;
   worker->full_lap = worker->stopping;
-  do {
-    if (eddy_commit_now(worker, true)) continue;
-    if (++failures == 3) break;
-    eddy_clock_sleep(20);
-  } while (!worker->failed && worker->full_lap && !is_saved(worker) && eddy_clock_mono() - started < LAP_MAX_MS);
-  while (!worker->failed && failures > 0 && failures < 3 && !eddy_commit_now(worker, true)) {
-    failures++;
-    eddy_clock_sleep(20);
+  while (!worker->failed && failures < 3 && eddy_clock_mono() - started < LAP_MAX_MS) {
+    if (!eddy_commit_now(worker, true)) {
+      failures++;
+      eddy_clock_sleep(20);
+    } else if (!worker->full_lap || is_saved(worker)) {
+      break;
+    }
   }
   worker->full_lap = false;
 }
