@@ -17,6 +17,7 @@ struct kafka_check {
   struct eddy_cmd_client reader, member; /* in no group; of the group, which it does not join */
   struct eddy_topics topics;
   int32_t found[EDDY_TOPIC_ALL];
+  rd_kafka_topic_partition_list_t *first, *next; /* offsets of the input's partitions; NULL = not known */
 };
 
 /* Topics --------------------------------------------------------------------------------------------------------------------*/
@@ -64,36 +65,60 @@ static void check_topics(struct kafka_check *kafka) {
 
 /* Committed offsets ---------------------------------------------------------------------------------------------------------*/
 
-static bool is_ours(const rd_kafka_topic_partition_t *at) {
-  struct eddy_offset_meta meta;
-  return eddy_offset_meta_parse(at->metadata, at->metadata_size, &meta) == 0;
+static rd_kafka_topic_partition_list_t *list_input(const struct kafka_check *kafka) {
+  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(kafka->found[EDDY_TOPIC_INPUT]);
+  rd_kafka_topic_partition_list_add_range(list, kafka->topics.input, 0, kafka->found[EDDY_TOPIC_INPUT] - 1);
+  return list;
 }
 
+/* RD_KAFKA_OFFSET_BEGINNING or _END of all partitions at once. NULL if one of them does not tell. */
+static rd_kafka_topic_partition_list_t *ask_offsets(const struct kafka_check *kafka, int64_t which) {
+  rd_kafka_topic_partition_list_t *list = list_input(kafka);
+  for (int i = 0; i < list->cnt; i++) list->elems[i].offset = which;
+  rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(kafka->reader.kafka, list, ASK_MS);
+  for (int i = 0; i < list->cnt && !error; i++) error = list->elems[i].err;
+  if (!error) return list;
+  rd_kafka_topic_partition_list_destroy(list);
+  return NULL;
+}
+
+/* What is wrong with a committed offset, and what to do; NULL if nothing is. */
+static const char *judge_offset(const struct kafka_check *kafka, const rd_kafka_topic_partition_t *at, const char **hint) {
+  struct eddy_offset_meta meta;
+  *hint = "a transaction that never ended, or READ on the group is missing";
+  if (at->err) return rd_kafka_err2str(at->err);
+  *hint = "use another kafka.group, or delete the group to begin anew";
+  if (eddy_offset_meta_parse(at->metadata, at->metadata_size, &meta) != 0) return "another program has committed it";
+  if (!kafka->first || !kafka->next) return NULL;
+  *hint = "give the input a longer retention; `eddy run --accept-lost-events` goes on without what is gone";
+  if (at->offset < kafka->first->elems[at->partition].offset) return "events from there on are deleted";
+  *hint = "the topic was made anew or has lost its end: begin anew as another app";
+  return at->offset > kafka->next->elems[at->partition].offset ? "the log ends before it" : NULL;
+}
+
+/* A line per partition where something is wrong, else one for all. */
 static void judge_offsets(struct kafka_check *kafka, const rd_kafka_topic_partition_list_t *list) {
-  const char *group = kafka->check->config->kafka.group;
-  int committed = 0;
+  const char *group = kafka->check->config->kafka.group, *hint;
+  int committed = 0, wrong = 0;
   for (int i = 0; i < list->cnt; i++) {
     const rd_kafka_topic_partition_t *at = &list->elems[i];
-    if (at->err) {
-      eddy_check_say(kafka->check, EDDY_CHECK_FAIL, "offsets",
-                     "a transaction that never ended, or READ on the group is missing", "group %s, partition %d: %s", group,
-                     at->partition, rd_kafka_err2str(at->err));
-      return;
-    }
-    if (at->offset < 0) continue;
+    if (!at->err && at->offset < 0) continue;
     committed++;
-    if (is_ours(at)) continue;
-    eddy_check_say(kafka->check, EDDY_CHECK_FAIL, "offsets", "use another kafka.group, or delete the group to begin anew",
-                   "group %s, partition %d: another program has committed offset %" PRId64, group, at->partition, at->offset);
-    return;
+    const char *what = judge_offset(kafka, at, &hint);
+    if (!what) continue;
+    wrong++;
+    char offset[32] = "";
+    if (at->offset >= 0) snprintf(offset, sizeof(offset), ", offset %" PRId64, at->offset);
+    eddy_check_say(kafka->check, EDDY_CHECK_FAIL, "offsets", hint, "group %s, partition %d%s: %s", group, at->partition, offset,
+                   what);
   }
+  if (wrong) return;
   eddy_check_say(kafka->check, EDDY_CHECK_OK, "offsets", NULL, "group %s has committed %d of %d partitions", group, committed,
                  list->cnt);
 }
 
 static void check_offsets(struct kafka_check *kafka) {
-  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(kafka->found[EDDY_TOPIC_INPUT]);
-  rd_kafka_topic_partition_list_add_range(list, kafka->topics.input, 0, kafka->found[EDDY_TOPIC_INPUT] - 1);
+  rd_kafka_topic_partition_list_t *list = list_input(kafka);
   rd_kafka_resp_err_t error = rd_kafka_committed(kafka->member.kafka, list, EDDY_CMD_REACH_MS);
   if (error) {
     eddy_check_say(kafka->check, EDDY_CHECK_FAIL, "offsets", "a transaction that never ended, or READ on the group is missing",
@@ -107,12 +132,10 @@ static void check_offsets(struct kafka_check *kafka) {
 /* Clock ---------------------------------------------------------------------------------------------------------------------*/
 
 /* Goes to the last record of every partition that has one. */
-static void seek_last(struct kafka_check *kafka, struct eddy_cmd_reading *reading) {
-  int64_t low, high;
-  for (int32_t i = 0; i < kafka->found[EDDY_TOPIC_INPUT]; i++) {
-    rd_kafka_t *client = kafka->reader.kafka;
-    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(client, kafka->topics.input, i, &low, &high, ASK_MS);
-    if (!error && high > low) eddy_cmd_reading_start(reading, i, high - 1);
+static void seek_last(const struct kafka_check *kafka, struct eddy_cmd_reading *reading) {
+  for (int32_t i = 0; kafka->first && kafka->next && i < kafka->next->cnt; i++) {
+    int64_t next = kafka->next->elems[i].offset;
+    if (next > kafka->first->elems[i].offset) eddy_cmd_reading_start(reading, i, next - 1);
   }
 }
 
@@ -175,6 +198,8 @@ static void ask(struct kafka_check *kafka) {
   eddy_check_say(kafka->check, EDDY_CHECK_OK, "brokers", NULL, "%s answers", brokers);
   check_topics(kafka);
   if (kafka->found[EDDY_TOPIC_INPUT] == 0) return;
+  kafka->first = ask_offsets(kafka, RD_KAFKA_OFFSET_BEGINNING);
+  kafka->next = ask_offsets(kafka, RD_KAFKA_OFFSET_END);
   check_offsets(kafka);
   check_clock(kafka);
 }
@@ -183,6 +208,8 @@ int eddy_check_kafka(struct eddy_check *check) {
   struct kafka_check kafka = {.check = check};
   int code = open_all(&kafka);
   if (code == 0) ask(&kafka);
+  if (kafka.first) rd_kafka_topic_partition_list_destroy(kafka.first);
+  if (kafka.next) rd_kafka_topic_partition_list_destroy(kafka.next);
   eddy_cmd_client_close(&kafka.member);
   eddy_cmd_client_close(&kafka.reader);
   eddy_topics_fini(&kafka.topics);
