@@ -40,6 +40,7 @@ void eddy_hand_pass(struct eddy_hand *hand, uint32_t to, uint32_t slots, int64_t
   int64_t before = eddy_hand_replay_from(hand);
   EDDY_ASSERT(hand->cursor <= to && to <= slots && position >= before);
   bool wraps = to == slots;
+  if (to == hand->cursor && !wraps) return; /* a mark of no slots would hold replay_from back */
   while (hand->count > 0 && (mark_at(hand, 0)->end <= to || (wraps && mark_at(hand, 0)->end != UINT32_MAX))) drop_first(hand);
   if (wraps) drop_first(hand); /* the mark of all that follow */
   add_mark(hand, wraps ? UINT32_MAX : to, position);
