@@ -67,7 +67,7 @@ uint64_t eddy_engine_next_effect(const struct eddy_engine *engine);
 /* Earliest pending deadline, EDDY_TIME_NONE if there is none. */
 int64_t eddy_engine_next_due(const struct eddy_engine *engine);
 
-/* Counters since the engine was made. */
+/* Counters since the engine was made. Append only: records of them are read by position. */
 #define EDDY_COUNTERS(X)                                                              \
   X(events, "events applied")                                                         \
   X(duplicates, "events ignored because their id was seen")                           \
@@ -82,6 +82,7 @@ int64_t eddy_engine_next_due(const struct eddy_engine *engine);
   X(contributions, "contributions to the trainer")                                    \
   X(evicted, "profiles dropped after the idle TTL")                                   \
   X(erased, "profiles dropped on request")                                            \
+  X(erased_ignored, "events of erased users, ignored until consent is given anew")    \
   X(limit_cart_lines, "cart lines dropped: limit cart_lines")                         \
   X(limit_carts, "carts dropped: limit carts")                                        \
   X(limit_viewed_items, "viewed items dropped: limit viewed_items")                   \

@@ -277,6 +277,16 @@ static int64_t newest_touch(const struct eddy_tail *tail, uint8_t cart) {
   return newest;
 }
 
+static uint8_t oldest_cart(const struct eddy_tail *tail) {
+  uint8_t oldest = 0;
+  for (uint8_t i = 1; i < tail->cart_count; i++) {
+    if (newest_touch(tail, i) < newest_touch(tail, oldest)) {
+      oldest = i;
+    }
+  }
+  return oldest;
+}
+
 /* Room for one more cart by dropping the one left alone the longest; false if the newcomer itself is that. */
 static bool make_room_for_cart(const struct fold *fold, int64_t time) {
   struct eddy_tail *tail = fold->tail;
@@ -285,12 +295,7 @@ static bool make_room_for_cart(const struct fold *fold, int64_t time) {
     return true;
   }
   fold->counters->limit_carts++;
-  uint8_t oldest = 0;
-  for (uint8_t i = 1; i < tail->cart_count; i++) {
-    if (newest_touch(tail, i) < newest_touch(tail, oldest)) {
-      oldest = i;
-    }
-  }
+  uint8_t oldest = oldest_cart(tail);
   if (tail->cart_count == 0 || time < newest_touch(tail, oldest)) {
     return false;
   }
@@ -487,6 +492,15 @@ void eddy_cart_fold(const struct eddy_spec *spec, struct eddy_tail *tail, const 
 bool eddy_cart_shed(const struct eddy_spec *spec, struct eddy_tail *tail, struct eddy_counters *counters) {
   const struct fold fold = {.spec = spec, .tail = tail, .counters = counters};
   return shed(&fold);
+}
+
+void eddy_cart_fit(const struct eddy_spec *spec, struct eddy_tail *tail, struct eddy_counters *counters) {
+  const struct fold fold = {.spec = spec, .tail = tail, .counters = counters};
+  while (tail->cart_count > spec->limits.carts) {
+    remove_cart(&fold, oldest_cart(tail));
+  }
+  while (tail->line_count + tail->change_count > spec->limits.cart_lines && shed(&fold)) {
+  }
 }
 
 /* Reading

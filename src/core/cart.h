@@ -27,6 +27,9 @@ void eddy_cart_fold(const struct eddy_spec *spec, struct eddy_tail *tail, const 
  * there is neither. */
 bool eddy_cart_shed(const struct eddy_spec *spec, struct eddy_tail *tail, struct eddy_counters *counters);
 
+/* Drops what the limits no longer allow: the carts left alone the longest, then the oldest lines. */
+void eddy_cart_fit(const struct eddy_spec *spec, struct eddy_tail *tail, struct eddy_counters *counters);
+
 /* Reads a cart as of time T > floor (changes with time < T): lines with positive quantity, newest addition first, ties by
  * product id. Returns the count written to `lines` (room for EDDY_TAIL_LINES_MAX). cart_id absent = all carts together.
  * `value` = sum of price * quantity (saturating) of the lines priced in `currency`, which is that of the newest priced line.

@@ -20,6 +20,19 @@ static bool equals_ignoring_case(struct eddy_str text, struct eddy_str lower) {
   return true;
 }
 
+bool eddy_consent_given(const struct eddy_event *event) {
+  const struct eddy_str words[] = {EDDY_STR("granted"), EDDY_STR("subscribed"), EDDY_STR("opted_in"), EDDY_STR("given")};
+  if (event->type == EDDY_EMAIL_SUBSCRIBED) {
+    return true;
+  }
+  for (size_t i = 0; i < sizeof words / sizeof words[0] && event->type == EDDY_CONSENT_CHANGED; i++) {
+    if (equals_ignoring_case(event->consent_state, words[i])) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static bool ends_consent(const struct eddy_event *event) {
   bool hard = equals_ignoring_case(event->bounce_type, EDDY_STR("hard")) ||
               equals_ignoring_case(event->bounce_type, EDDY_STR("permanent")); /* the word of Amazon SES */

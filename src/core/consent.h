@@ -11,6 +11,8 @@
 
 /* The types that may change consent. */
 eddy_event_mask eddy_consent_mask(void);
+/* Whether the event says that a person consents anew: the one thing that counts from an erased user. */
+bool eddy_consent_given(const struct eddy_event *event);
 /* Takes the event in, if it changes consent. */
 void eddy_consent_fold(struct eddy_tail *tail, const struct eddy_event *event);
 /* Drops what lies below the floor; call after everything that rests on it was updated. */

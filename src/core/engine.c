@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "core/cart.h"
 #include "core/effects.h"
 #include "core/engine_decide.h"
@@ -27,12 +28,27 @@ static void give_back(struct eddy_engine *engine, void *block, size_t size) {
 void eddy_engine_free(struct eddy_engine *engine) {
   if (engine == NULL) return;
   eddy_reservoir_fini(&engine->reservoir);
+  eddy_erased_fini(&engine->erased);
+  eddy_buffer_fini(&engine->durable.write_now);
+  eddy_buffer_fini(&engine->durable.gone);
+  eddy_buffer_fini(&engine->durable.markers);
+  eddy_buffer_fini(&engine->recovery.includes);
+  eddy_buffer_fini(&engine->recovery.layouts);
   eddy_profile_table_fini(&engine->table);
   give_back(engine, engine->scratch, sizeof *engine->scratch);
   give_back(engine, engine->encoded, engine->encoded_capacity);
   give_back(engine, engine->decided, engine->encoded_capacity);
   struct eddy_allocator parent = engine->budget.parent; /* outlives the block it frees */
   eddy_resize(&parent, engine, sizeof *engine, 0);
+}
+
+static void start_lists(struct eddy_engine *engine) {
+  eddy_erased_init(&engine->erased, &engine->allocator);
+  eddy_buffer_init(&engine->durable.write_now, &engine->allocator);
+  eddy_buffer_init(&engine->durable.gone, &engine->allocator);
+  eddy_buffer_init(&engine->durable.markers, &engine->allocator);
+  eddy_buffer_init(&engine->recovery.includes, &engine->allocator);
+  eddy_buffer_init(&engine->recovery.layouts, &engine->allocator);
 }
 
 static int start(struct eddy_engine *engine, const struct eddy_engine_options *options) {
@@ -42,6 +58,10 @@ static int start(struct eddy_engine *engine, const struct eddy_engine_options *o
   eddy_timer_queue_init(&engine->timers);
   engine->partition_time = engine->newest_time = engine->sweep.lap_start = EDDY_TIME_NONE;
   engine->due_bound = INT64_MAX;
+  memcpy(engine->erasure_key, options->erasure_key, sizeof engine->erasure_key);
+  engine->durable.on = options->durable;
+  eddy_layout_own(options->spec, &engine->layout);
+  start_lists(engine);
   uint32_t record_size = (uint32_t)eddy_profile_size(&engine->compiled);
   int error = eddy_profile_table_init(&engine->table, &engine->allocator, record_size, options->hash_key);
   return error != 0 ? error : take_working_memory(engine);
@@ -81,6 +101,15 @@ void eddy_savepoint_return(struct eddy_engine *engine, struct eddy_effects *effe
 void eddy_engine_advance(struct eddy_engine *engine, int64_t partition_time) {
   if (partition_time > engine->partition_time) engine->partition_time = partition_time; /* EDDY_TIME_NONE is the least */
   if (engine->sweep.lap_start == EDDY_TIME_NONE) engine->sweep.lap_start = engine->partition_time;
+}
+
+void eddy_engine_catch_up(struct eddy_engine *engine) {
+  if (engine->newest_time == EDDY_TIME_NONE) return;
+  eddy_engine_advance(engine, engine->newest_time - engine->spec->allowed_lateness_ms);
+}
+
+uint64_t eddy_engine_erasure_hash(const struct eddy_engine *engine, struct eddy_str user_id) {
+  return eddy_hash_keyed(engine->erasure_key, user_id.data, user_id.len);
 }
 
 int eddy_engine_set_model(struct eddy_engine *engine, const struct eddy_model *model) {

@@ -22,7 +22,7 @@ static uint64_t *users_of(struct eddy_engine *engine, uint32_t id) {
 }
 
 void eddy_engine_uncount_segment(struct eddy_engine *engine, const struct eddy_profile *profile) {
-  if (!profile->has_segment) return;
+  if (!profile->has_segment || engine->recovery.active) return; /* counted at the end of a recovery */
   uint64_t *users = users_of(engine, profile->segment);
   EDDY_ASSERT(*users > 0);
   --*users;

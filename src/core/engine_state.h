@@ -6,6 +6,8 @@
  *   engine_fold.c    the pure half: profile x event
  *   engine_decide.c  the other half: clusters and contributions
  *   engine_tail.c    tails and timers: load, prepare, commit; due deadlines
+ *   durable.c        what a commit has to write
+ *   recover.c        the way back from records; recover_tail.c, recover_state.c
  */
 #ifndef EDDY_CORE_ENGINE_STATE_H
 #define EDDY_CORE_ENGINE_STATE_H
@@ -14,6 +16,8 @@
 #include "base/timer_queue.h"
 #include "core/assign.h"
 #include "core/contribution.h"
+#include "core/erased.h"
+#include "core/layout.h"
 #include "core/profile_table.h"
 #include "core/tail.h"
 
@@ -43,6 +47,24 @@ struct eddy_sweep {
   uint32_t cursor;   /* next slot of this lap */
 };
 
+/* What the next commit has to write, see core/durable.h. Zero and without memory unless `on`. */
+struct eddy_durable {
+  bool on;
+  bool all_saved;               /* by the last commit, and no event came since */
+  size_t dirty;                 /* profiles with the bit */
+  struct eddy_buffer write_now; /* u32 slots, each profile with the bit at least once */
+  struct eddy_buffer gone;      /* ids: length u8, bytes */
+  struct eddy_buffer markers;   /* u64 keyed hashes */
+};
+
+/* What is only known while an engine is filled from records, see core/recovery.h. */
+struct eddy_recovery {
+  bool active;
+  uint64_t next_effect;
+  struct eddy_buffer includes; /* i64 per slot */
+  struct eddy_buffer layouts;  /* struct eddy_layout */
+};
+
 struct eddy_engine {
   struct eddy_budget budget;
   struct eddy_allocator allocator;
@@ -58,11 +80,16 @@ struct eddy_engine {
   struct eddy_rng rng;
   struct eddy_counters counters;
   struct eddy_sweep sweep;
+  struct eddy_erased erased;
+  uint64_t erasure_key[2]; /* of its hashes; not state */
 
   /* derived from the state */
   struct eddy_timer_queue timers;
   int64_t due_bound; /* no timer is due before it */
   struct eddy_segment_sizes sizes;
+  struct eddy_durable durable;
+  struct eddy_recovery recovery;
+  struct eddy_layout layout; /* the specification's own */
 
   struct eddy_scratch *scratch;
   uint8_t *encoded, *decided; /* two tails' bytes */
@@ -91,5 +118,10 @@ void eddy_savepoint_return(struct eddy_engine *engine, struct eddy_effects *effe
 
 /* Moves partition time on; it never goes back (invariant 3). */
 void eddy_engine_advance(struct eddy_engine *engine, int64_t partition_time);
+/* As far as the newest event demands: after reading state, for the allowed lateness may have become shorter since. */
+void eddy_engine_catch_up(struct eddy_engine *engine);
+
+/* The hash under which an erased user is remembered. */
+uint64_t eddy_engine_erasure_hash(const struct eddy_engine *engine, struct eddy_str user_id);
 
 #endif

@@ -8,11 +8,16 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/rules.h"
+#include "core/consent.h"
+#include "core/durable.h"
 #include "core/effects.h"
 #include "core/engine_decide.h"
 #include "core/engine_fold.h"
 #include "core/engine_tail.h"
+#include "core/recovery.h"
 #include "core/trigger.h"
+#include "eddy/durable.h"
 
 /* Due deadlines of others that each event takes along, so that a wave never holds up live events for long. */
 enum { SLICE = 8 };
@@ -25,12 +30,16 @@ struct step {
   struct eddy_effects *effects; /* NULL: fold only, decide nothing */
   struct eddy_counters *counters;
   struct eddy_fold_plan plan;
-  uint32_t slot; /* EDDY_SLOT_NONE until a new user has a record */
+  uint32_t slot;         /* EDDY_SLOT_NONE until a new user has a record */
+  uint64_t erasure_hash; /* of the user, if it is or was erased */
+  bool ignored;          /* the user is erased and stays so */
+  bool returns;          /* the user is erased and consents anew */
+  uint64_t own_effects;  /* number of the first effect about the user */
   struct eddy_tail_write own, others[SLICE];
   unsigned other_count;
 };
 
-static bool is_supported(const struct eddy_event *event) {
+bool eddy_engine_supports(const struct eddy_event *event) {
   return (unsigned)event->type < EDDY_EVENT_TYPE_COUNT && event->type != EDDY_USER_MERGED && event->user_id.len >= 1 &&
          event->user_id.len <= EDDY_USER_ID_MAX && event->event_time >= 0 && event->event_time < EDDY_EVENT_TIME_MAX;
 }
@@ -41,6 +50,21 @@ static struct eddy_profile *profile_of(const struct step *step) {
 
 static bool erases(const struct step *step) {
   return step->event->type == EDDY_USER_ERASED;
+}
+
+/* Users without a profile may be erased ones. Costs nothing while nobody is. */
+static const struct eddy_erased_entry *find_marker(struct step *step) {
+  const struct eddy_engine *engine = step->engine;
+  if (!erases(step) && (step->slot != EDDY_SLOT_NONE || engine->erased.count == 0)) return NULL;
+  step->erasure_hash = eddy_engine_erasure_hash(engine, step->event->user_id);
+  return eddy_erased_find(&engine->erased, step->erasure_hash);
+}
+
+/* Late news of consent does not undo an erasure. */
+static void judge_marker(struct step *step, const struct eddy_erased_entry *marker) {
+  if (marker == NULL || erases(step)) return;
+  step->returns = eddy_consent_given(step->event) && step->event->event_time > marker->erased_at;
+  step->ignored = !step->returns;
 }
 
 /* Prepare -------------------------------------------------------------------------------------------------------------------*/
@@ -179,9 +203,18 @@ static int reserve_effects(struct step *step) {
   return eddy_effects_reserve(step->effects, EDDY_SEGMENT_EFFECTS, bytes);
 }
 
+/* What is written down beside profiles. */
+static int prepare_lists(struct step *step) {
+  int error = eddy_durable_reserve(step->engine, SLICE + 1);
+  return error == 0 && erases(step) ? eddy_erased_reserve(&step->engine->erased) : error;
+}
+
 static int prepare(struct step *step) {
-  int error = step->effects != NULL ? fire_others(step) : 0;
-  if (error == 0) error = prepare_tail(step);
+  int error = prepare_lists(step);
+  if (error == 0 && step->effects != NULL) error = fire_others(step);
+  step->own_effects = step->engine->next_effect;
+  if (error != 0 || step->ignored) return error;
+  error = prepare_tail(step);
   if (error == 0) error = reserve_effects(step);
   return error != 0 ? error : prepare_record(step);
 }
@@ -193,24 +226,52 @@ static void take_back(struct step *step) {
 
 /* Commit --------------------------------------------------------------------------------------------------------------------*/
 
+static void push_erased(struct step *step, int64_t erased_at) {
+  if (step->effects == NULL) return;
+  struct eddy_effect *effect = eddy_effects_push(step->effects);
+  effect->kind = EDDY_PROFILE_ERASED;
+  effect->number = step->engine->next_effect++;
+  effect->user_id = eddy_effects_copy_str(step->effects, step->event->user_id);
+  effect->as.erased = (struct eddy_profile_erased){
+      .erased_at = erased_at,
+      .had_profile = step->slot != EDDY_SLOT_NONE,
+      .event_id = eddy_effects_copy_str(step->effects, step->event->event_id),
+  };
+}
+
+static void set_marker(struct step *step) {
+  struct eddy_erased_entry *marker = eddy_erased_put(&step->engine->erased, step->erasure_hash);
+  if (step->event->event_time > marker->erased_at) marker->erased_at = step->event->event_time;
+  eddy_durable_marker(step->engine, step->erasure_hash);
+  push_erased(step, marker->erased_at);
+}
+
 static void erase(struct step *step) {
   struct eddy_profile *profile = profile_of(step);
-  if (step->effects != NULL) {
-    struct eddy_effect *effect = eddy_effects_push(step->effects);
-    effect->kind = EDDY_PROFILE_ERASED;
-    effect->number = step->engine->next_effect++;
-    effect->user_id = eddy_effects_copy_str(step->effects, step->event->user_id);
-    effect->as.erased = (struct eddy_profile_erased){
-        .erased_at = step->event->event_time,
-        .had_profile = profile != NULL,
-        .event_id = eddy_effects_copy_str(step->effects, step->event->event_id),
-    };
-  }
+  set_marker(step);
   if (profile == NULL) return;
   step->counters->erased++;
   eddy_engine_uncount_segment(step->engine, profile);
+  eddy_durable_gone(step->engine, profile);
   eddy_timer_queue_disarm(&step->engine->timers, &profile->timer);
   eddy_profile_table_remove(&step->engine->table, step->slot);
+}
+
+static void take_marker(struct step *step) {
+  eddy_erased_remove(&step->engine->erased, step->erasure_hash);
+  eddy_durable_marker(step->engine, step->erasure_hash);
+}
+
+/* Rules 3 and 4. A new life clears fired marks without an effect of its own, so it is written at once, too. */
+static void mark(struct step *step) {
+  struct eddy_profile *profile = profile_of(step);
+  bool output = step->engine->next_effect != step->own_effects || step->plan.afresh;
+  eddy_durable_touch(step->engine, profile);
+  if ((output && EDDY_RULE(WRITE_OUTPUTS_NOW)) || (step->returns && EDDY_RULE(CONSENT_WRITES))) {
+    eddy_durable_write_now(step->engine, profile);
+  } else if (output || step->plan.action != EDDY_FOLD_DUPLICATE) {
+    eddy_durable_dirty(step->engine, profile);
+  }
 }
 
 static void decide(struct step *step, float contribution) {
@@ -227,26 +288,40 @@ static void decide(struct step *step, float contribution) {
   eddy_engine_decide(step->engine, &user, step->effects);
 }
 
+static void commit_others(struct step *step) {
+  for (unsigned i = 0; i < step->other_count; i++) eddy_timer_commit(step->engine, &step->others[i]);
+}
+
 static void commit(struct step *step) {
-  for (unsigned i = 0; i < step->other_count; i++) eddy_tail_commit(step->engine, &step->others[i]);
+  commit_others(step);
+  eddy_durable_event(step->engine);
+  if (step->ignored) {
+    step->counters->erased_ignored++;
+    return;
+  }
   if (step->plan.action != EDDY_FOLD_DUPLICATE) step->counters->events++;
   if (erases(step)) {
     erase(step);
     return;
   }
+  if (step->returns) take_marker(step);
   float contribution = eddy_fold_record(&step->engine->compiled, &step->plan, step->event, profile_of(step), step->counters);
   eddy_tail_commit(step->engine, &step->own);
   if (step->effects != NULL) decide(step, contribution);
+  mark(step);
 }
 
 /* Entry ---------------------------------------------------------------------------------------------------------------------*/
 
-static int run(struct step *step) {
-  struct eddy_engine *engine = step->engine;
-  step->slot = eddy_profile_table_find(&engine->table, step->hash, step->event->user_id);
+static void look_up(struct step *step) {
+  step->slot = eddy_profile_table_find(&step->engine->table, step->hash, step->event->user_id);
   step->own = (struct eddy_tail_write){.slot = step->slot, .taken_due = EDDY_TIME_NONE};
+  judge_marker(step, find_marker(step));
+}
+
+static int run(struct step *step) {
   if (step->effects != NULL) take_own_timer(step);
-  step->plan = eddy_fold_plan(&engine->compiled, profile_of(step), step->event);
+  step->plan = eddy_fold_plan(&step->engine->compiled, profile_of(step), step->event);
   int error = prepare(step);
   if (error != 0) {
     take_back(step);
@@ -256,17 +331,23 @@ static int run(struct step *step) {
   return 0;
 }
 
+static void begin(struct step *step, struct eddy_engine *engine, const struct eddy_event *event, uint64_t hash) {
+  step->engine = engine;
+  step->event = event;
+  step->hash = hash;
+  step->other_count = 0;
+  step->ignored = step->returns = false;
+  look_up(step);
+}
+
 static int apply(struct eddy_engine *engine, const struct eddy_event *event, uint64_t hash, int64_t now,
                  struct eddy_effects *effects) {
-  if (!is_supported(event)) return 0;
-  struct step step;
-  step.engine = engine;
-  step.event = event;
-  step.hash = hash;
+  if (!eddy_engine_supports(event)) return 0;
+  struct step step; /* not initialised as a whole: it is large */
   step.now = now;
   step.effects = effects;
   step.counters = &engine->counters;
-  step.other_count = 0;
+  begin(&step, engine, event, hash);
   struct eddy_savepoint savepoint = eddy_savepoint_take(engine, effects);
   advance(&step);
   int error = run(&step);
@@ -275,7 +356,7 @@ static int apply(struct eddy_engine *engine, const struct eddy_event *event, uin
 }
 
 static uint64_t hash_of(const struct eddy_engine *engine, const struct eddy_event *event) {
-  return is_supported(event) ? eddy_profile_table_hash(&engine->table, event->user_id) : 0;
+  return eddy_engine_supports(event) ? eddy_profile_table_hash(&engine->table, event->user_id) : 0;
 }
 
 int eddy_engine_step(struct eddy_engine *engine, const struct eddy_event *event, int64_t now, struct eddy_effects *effects) {
@@ -302,15 +383,55 @@ size_t eddy_engine_step_batch(struct eddy_engine *engine, const struct eddy_even
   return count;
 }
 
-int eddy_engine_fold(struct eddy_engine *engine, const struct eddy_event *event) {
-  if (!is_supported(event)) return 0;
+static int fold_only(struct step *step) {
   struct eddy_counters ignored = {0};
-  struct step step = {
-      .engine = engine,
-      .event = event,
-      .hash = hash_of(engine, event),
-      .now = EDDY_TIME_NONE,
-      .counters = &ignored,
-  };
-  return run(&step);
+  step->now = EDDY_TIME_NONE;
+  step->effects = NULL;
+  step->counters = &ignored;
+  return run(step);
+}
+
+int eddy_engine_fold(struct eddy_engine *engine, const struct eddy_event *event) {
+  if (!eddy_engine_supports(event)) return 0;
+  struct step step;
+  begin(&step, engine, event, hash_of(engine, event));
+  return fold_only(&step);
+}
+
+/* Replay --------------------------------------------------------------------------------------------------------------------*/
+
+/* Whether the user's record, or its marker, has the event in it. Either way a later replay may meet it again (rule 5). */
+static bool is_included(const struct step *step, int64_t offset) {
+  if (!EDDY_RULE(REPLAY_SKIPS_INCLUDED)) return false;
+  if (step->slot != EDDY_SLOT_NONE) return eddy_recovery_includes(step->engine, step->slot) > offset;
+  if (step->engine->erased.count == 0) return false;
+  uint64_t hash = eddy_engine_erasure_hash(step->engine, step->event->user_id);
+  const struct eddy_erased_entry *marker = eddy_erased_find(&step->engine->erased, hash);
+  return marker != NULL && marker->includes > offset;
+}
+
+/* Without the rule a replay decides as live operation does, and what it says is thrown away. */
+static int decide_in_vain(struct eddy_engine *engine, const struct eddy_event *event, uint64_t hash) {
+  struct eddy_effects effects;
+  eddy_effects_init(&effects, NULL);
+  struct eddy_savepoint savepoint = eddy_savepoint_take(engine, NULL);
+  int error = apply(engine, event, hash, EDDY_TIME_NONE, &effects);
+  eddy_savepoint_return(engine, NULL, &savepoint);
+  eddy_effects_fini(&effects);
+  return error;
+}
+
+int eddy_engine_replay(struct eddy_engine *engine, const struct eddy_event *event, int64_t offset, uint64_t hash) {
+  struct step step;
+  begin(&step, engine, event, hash);
+  if (is_included(&step, offset)) {
+    if (step.slot != EDDY_SLOT_NONE) eddy_durable_touch(engine, profile_of(&step));
+    return 0;
+  }
+  if (!EDDY_RULE(REPLAY_ONLY_FOLDS)) return decide_in_vain(engine, event, hash);
+  int64_t contributed = step.slot != EDDY_SLOT_NONE ? profile_of(&step)->last_contribution : EDDY_TIME_NONE;
+  int error = fold_only(&step);
+  bool folded = error == 0 && eddy_engine_find(engine, event->user_id) != EDDY_SLOT_NONE;
+  if (folded && !EDDY_RULE(CONTRIBUTION_IN_FOLD)) profile_of(&step)->last_contribution = contributed;
+  return error;
 }

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/rules.h"
+#include "core/durable.h"
 #include "core/trigger.h"
 
 void eddy_tail_load(struct eddy_engine *engine, const struct eddy_profile *profile) {
@@ -95,4 +97,14 @@ int eddy_timer_fire(struct eddy_engine *engine, int64_t now, struct eddy_effects
   int error = decide_taken(engine, now, effects, write);
   if (error != 0) eddy_tail_abandon(engine, write);
   return error != 0 ? error : 1;
+}
+
+void eddy_timer_commit(struct eddy_engine *engine, struct eddy_tail_write *write) {
+  struct eddy_profile *profile = eddy_profile_table_at(&engine->table, write->slot);
+  eddy_tail_commit(engine, write);
+  if (EDDY_RULE(WRITE_OUTPUTS_NOW)) {
+    eddy_durable_write_now(engine, profile);
+  } else {
+    eddy_durable_dirty(engine, profile);
+  }
 }

@@ -36,5 +36,7 @@ int eddy_triggers_decide_now(struct eddy_engine *engine, struct eddy_str user_id
 /* Takes the first due timer out of the queue, decides its user's triggers and prepares the tail. 1, 0 if nothing is due,
  * EDDY_E_NOMEM with the queue as before (effects and counters are the caller's to take back). */
 int eddy_timer_fire(struct eddy_engine *engine, int64_t now, struct eddy_effects *effects, struct eddy_tail_write *write);
+/* As eddy_tail_commit(); the profile was decided about without an event of its own (rule 3). */
+void eddy_timer_commit(struct eddy_engine *engine, struct eddy_tail_write *write);
 
 #endif

@@ -5,6 +5,8 @@
  * next one then fails at its first piece of work and has changed nothing (invariant 5).
  */
 #include "base/assert.h"
+#include "base/rules.h"
+#include "core/durable.h"
 #include "core/effects.h"
 #include "core/engine_decide.h"
 #include "core/engine_fold.h"
@@ -16,9 +18,10 @@
 static int fire_next(struct eddy_engine *engine, int64_t now, struct eddy_effects *effects) {
   struct eddy_savepoint savepoint = eddy_savepoint_take(engine, effects);
   struct eddy_tail_write write;
+  if (eddy_durable_reserve(engine, 1) != 0) return EDDY_E_NOMEM;
   int fired = eddy_timer_fire(engine, now, effects, &write);
   if (fired < 0) eddy_savepoint_return(engine, effects, &savepoint);
-  if (fired > 0) eddy_tail_commit(engine, &write);
+  if (fired > 0) eddy_timer_commit(engine, &write);
   return fired;
 }
 
@@ -57,12 +60,23 @@ static int evict(struct eddy_engine *engine, struct eddy_profile *profile, struc
   eddy_engine_leave_segment(engine, profile, engine->partition_time, effects);
   engine->counters.evicted++;
   if (!stub) {
+    eddy_durable_gone(engine, profile);
     eddy_profile_table_remove(&engine->table, write.slot);
     return 0;
   }
   eddy_profile_empty(&engine->compiled, profile);
   eddy_tail_commit(engine, &write);
+  eddy_durable_write_now(engine, profile);
   return 0;
+}
+
+/* What changed without an event could not be found again from events (rule 3). */
+static void mark_swept(struct eddy_engine *engine, struct eddy_profile *profile) {
+  if (EDDY_RULE(WRITE_SWEPT_NOW)) {
+    eddy_durable_write_now(engine, profile);
+  } else {
+    eddy_durable_dirty(engine, profile);
+  }
 }
 
 static void reassess(struct eddy_engine *engine, struct eddy_profile *profile, struct eddy_effects *effects) {
@@ -74,17 +88,21 @@ static void reassess(struct eddy_engine *engine, struct eddy_profile *profile, s
       .read_at = time,
       .contribution = eddy_profile_contribute(profile, time),
   };
+  uint64_t number = engine->next_effect;
   eddy_engine_decide(engine, &user, effects);
+  if (user.contribution > 0 || engine->next_effect != number) mark_swept(engine, profile);
 }
 
 static int visit(struct eddy_engine *engine, uint32_t slot, struct eddy_effects *effects) {
   struct eddy_profile *profile = eddy_profile_table_at(&engine->table, slot);
   if (profile->id_length == 0 || profile->last_time == EDDY_TIME_NONE) return 0;
-  if (eddy_effects_reserve(effects, EDDY_SEGMENT_EFFECTS, EDDY_SEGMENT_EFFECTS * EDDY_SEGMENT_EFFECT_BYTES) != 0) {
+  if (eddy_durable_reserve(engine, 1) != 0 ||
+      eddy_effects_reserve(effects, EDDY_SEGMENT_EFFECTS, EDDY_SEGMENT_EFFECTS * EDDY_SEGMENT_EFFECT_BYTES) != 0) {
     return EDDY_E_NOMEM;
   }
   bool idle = engine->partition_time - profile->last_time > engine->spec->idle_ttl_ms;
-  if (idle && !eddy_timer_armed(&profile->timer)) return evict(engine, profile, effects);
+  if (idle && !eddy_timer_armed(&profile->timer) && eddy_durable_may_evict(engine, profile))
+    return evict(engine, profile, effects);
   reassess(engine, profile, effects);
   return 0;
 }

@@ -77,18 +77,31 @@ void eddy_facts_fold(const struct eddy_spec *spec, struct eddy_tail *tail, const
   }
 }
 
+static void drop_viewed(struct eddy_tail *tail) {
+  tail->viewed[oldest_viewed(tail)] = tail->viewed[tail->viewed_count - 1];
+  tail->viewed_count--;
+}
+
+static void drop_attribute(struct eddy_tail *tail) {
+  tail->attributes[oldest_attribute(tail)] = tail->attributes[tail->attribute_count - 1];
+  tail->attribute_count--;
+}
+
 bool eddy_facts_shed(struct eddy_tail *tail, struct eddy_counters *counters) {
   if (tail->viewed_count > 0) {
-    uint16_t oldest = oldest_viewed(tail);
-    tail->viewed[oldest] = tail->viewed[--tail->viewed_count];
+    drop_viewed(tail);
     counters->limit_viewed_items++;
     return true;
   }
   if (tail->attribute_count > 0) {
-    uint16_t oldest = oldest_attribute(tail);
-    tail->attributes[oldest] = tail->attributes[--tail->attribute_count];
+    drop_attribute(tail);
     counters->limit_attributes++;
     return true;
   }
   return false;
+}
+
+void eddy_facts_fit(const struct eddy_spec *spec, struct eddy_tail *tail) {
+  while (tail->viewed_count > spec->limits.viewed_items) drop_viewed(tail);
+  while (tail->attribute_count > spec->limits.attributes) drop_attribute(tail);
 }

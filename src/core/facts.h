@@ -16,5 +16,7 @@ void eddy_facts_fold(const struct eddy_spec *spec, struct eddy_tail *tail, const
                      struct eddy_counters *counters);
 /* Drops the oldest viewed product, where there is none the oldest attribute. False if there is neither. */
 bool eddy_facts_shed(struct eddy_tail *tail, struct eddy_counters *counters);
+/* Drops the oldest of what the limits no longer allow. */
+void eddy_facts_fit(const struct eddy_spec *spec, struct eddy_tail *tail);
 
 #endif

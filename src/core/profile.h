@@ -5,6 +5,7 @@
  *      4             recent_next, recent_count
  *      6  identity   id_length (0: the slot is free)
  *      7  published  has_segment
+ *         derived    dirty, write_now, passes (core/durable.h)
  *      8  folded     first_seen, last_time, last_contribution
  *     32  published  segment_since, segment
  *     44  tail       size, pointer
@@ -23,13 +24,15 @@
 #include "base/timer_queue.h"
 #include "core/spec_compiled.h"
 
-enum { EDDY_ID_INLINE = 24 };
+enum { EDDY_ID_INLINE = 24, EDDY_PASSES_MAX = 3 };
 
 struct eddy_profile {
   float evidence; /* weights of all events folded */
   uint8_t recent_next, recent_count;
   uint8_t id_length;
-  bool has_segment;
+  bool has_segment : 1;
+  bool dirty : 1, write_now : 1;
+  uint8_t passes : 2; /* of the hand since the user's last event, at most EDDY_PASSES_MAX */
   int64_t first_seen;
   int64_t last_time; /* newest event; EDDY_TIME_NONE: a stub that keeps a consent and nothing else */
   int64_t last_contribution;
@@ -46,6 +49,7 @@ struct eddy_profile {
 };
 
 _Static_assert(offsetof(struct eddy_profile, id_length) == 6, "not within the free list's bytes");
+_Static_assert(offsetof(struct eddy_profile, first_seen) == 8, "the bits share one byte");
 _Static_assert(offsetof(struct eddy_profile, segment_since) == 32, "folded fields first");
 _Static_assert(offsetof(struct eddy_profile, tail) == 48 && offsetof(struct eddy_profile, id) == 56, "see the drawing");
 _Static_assert(offsetof(struct eddy_profile, timer) == 80 && offsetof(struct eddy_profile, lanes) == 112, "see the drawing");

@@ -7,23 +7,17 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "core/durable.h"
 #include "core/engine_decide.h"
 #include "core/engine_tail.h"
+#include "core/plausible.h"
 #include "core/snapshot_format.h"
 #include "core/trigger.h"
 
 enum { CRC_BYTES = 4, HEAD_BYTES = 8 + 4 + 8 };
 
-/* Far beyond what events can add up to, and far from overflow. */
-#define LANE_MAX 1e35f
-
 static int64_t read_i64(struct eddy_reader *reader) {
   return (int64_t)eddy_read_u64(reader);
-}
-
-/* A time that an event or a clock can have set, or none. */
-static bool time_ok(int64_t time) {
-  return time == EDDY_TIME_NONE || (time >= -EDDY_EVENT_TIME_MAX && time <= EDDY_EVENT_TIME_MAX);
 }
 
 /* Head ----------------------------------------------------------------------------------------------------------------------*/
@@ -42,20 +36,6 @@ static int check_head(const struct eddy_engine *engine, const uint8_t *bytes, si
   return fingerprint == eddy_spec_fingerprint(engine->spec) ? 0 : EDDY_E_SPEC_MISMATCH;
 }
 
-static bool clock_ok(const struct eddy_engine *engine) {
-  const struct eddy_sweep *sweep = &engine->sweep;
-  bool started = engine->partition_time != EDDY_TIME_NONE;
-  return time_ok(engine->partition_time) && time_ok(engine->newest_time) && time_ok(sweep->lap_start) &&
-         started == (sweep->lap_start != EDDY_TIME_NONE) && sweep->lap_start <= engine->partition_time &&
-         (started || engine->newest_time == EDDY_TIME_NONE);
-}
-
-/* The allowed lateness may have become shorter since. */
-static void catch_up(struct eddy_engine *engine) {
-  if (engine->newest_time == EDDY_TIME_NONE) return;
-  eddy_engine_advance(engine, engine->newest_time - engine->spec->allowed_lateness_ms);
-}
-
 static int read_engine(struct eddy_engine *engine, struct eddy_reader *reader) {
   engine->partition_time = read_i64(reader);
   engine->newest_time = read_i64(reader);
@@ -67,9 +47,8 @@ static int read_engine(struct eddy_engine *engine, struct eddy_reader *reader) {
 #define X(name, help) engine->counters.name = eddy_read_u64(reader);
   EDDY_COUNTERS(X)
 #undef X
-  const uint64_t *s = engine->rng.s;
-  bool generator_ok = (s[0] | s[1] | s[2] | s[3]) != 0; /* xoshiro never leaves the state zero */
-  return !reader->failed && counters_ok && generator_ok && clock_ok(engine) ? 0 : EDDY_E_CORRUPT;
+  bool ok = !reader->failed && counters_ok && eddy_rng_plausible(&engine->rng) && eddy_clock_plausible(engine);
+  return ok ? 0 : EDDY_E_CORRUPT;
 }
 
 /* Reservoir -----------------------------------------------------------------------------------------------------------------*/
@@ -94,7 +73,7 @@ static int read_reservoir(struct eddy_reservoir *reservoir, struct eddy_reader *
   reservoir->offered_weight = eddy_read_f64(reader);
   bool ok = !reader->failed && dimensions == reservoir->dimensions && count <= EDDY_DELTA_VECTORS_MAX &&
             reservoir->offered >= count && isfinite(reservoir->offered_weight) && reservoir->offered_weight >= 0 &&
-            (dimensions > 0 || count == 0) && time_ok(reservoir->newest_time);
+            (dimensions > 0 || count == 0) && eddy_time_plausible(reservoir->newest_time);
   for (uint16_t i = 0; ok && i < count; i++) ok = read_vector(reservoir, i, reader);
   if (!ok || reader->failed) return EDDY_E_CORRUPT;
   reservoir->count = count;
@@ -103,27 +82,6 @@ static int read_reservoir(struct eddy_reservoir *reservoir, struct eddy_reader *
 }
 
 /* Profiles ------------------------------------------------------------------------------------------------------------------*/
-
-static bool life_ok(const struct eddy_profile *profile) {
-  bool stub = profile->last_time == EDDY_TIME_NONE;
-  bool times = time_ok(profile->first_seen) && time_ok(profile->last_time) && time_ok(profile->last_contribution);
-  bool order = stub ? profile->first_seen == EDDY_TIME_NONE && !profile->has_segment
-                    : profile->first_seen >= 0 && profile->first_seen <= profile->last_time;
-  return times && order && (stub || profile->last_time < EDDY_EVENT_TIME_MAX) && profile->evidence >= 0 &&
-         profile->evidence <= LANE_MAX;
-}
-
-static bool arrays_ok(const struct eddy_spec_compiled *compiled, const struct eddy_profile *profile) {
-  const int64_t *ages = eddy_profile_ages(compiled, profile);
-  for (unsigned i = 0; i < compiled->lane_count; i++) {
-    if (!(profile->lanes[i] >= -LANE_MAX && profile->lanes[i] <= LANE_MAX)) return false; /* also refuses NaN */
-  }
-  for (unsigned i = 0; i < compiled->age_count; i++) {
-    if (ages[i] != EDDY_TIME_NONE && (ages[i] < 0 || ages[i] > profile->last_time)) return false;
-  }
-  unsigned room = compiled->spec->limits.recent_ids;
-  return profile->recent_count <= room && (profile->recent_next < room || profile->recent_next == 0);
-}
 
 static bool read_record(const struct eddy_spec_compiled *compiled, struct eddy_profile *profile, struct eddy_reader *reader) {
   profile->evidence = eddy_read_f32(reader);
@@ -141,7 +99,7 @@ static bool read_record(const struct eddy_spec_compiled *compiled, struct eddy_p
   for (unsigned i = 0; i < compiled->lane_count; i++) profile->lanes[i] = eddy_read_f32(reader);
   for (unsigned i = 0; i < compiled->age_count; i++) ages[i] = read_i64(reader);
   for (unsigned i = 0; i < compiled->spec->limits.recent_ids; i++) recent[i] = eddy_read_u64(reader);
-  return !reader->failed && has_segment <= 1 && life_ok(profile) && arrays_ok(compiled, profile);
+  return !reader->failed && has_segment <= 1 && eddy_profile_plausible(compiled, profile);
 }
 
 /* The folded section must leave the published one its room, or a decision could not be kept (see EDDY_TAIL_SLACK). */
@@ -198,6 +156,24 @@ static int read_slots(struct eddy_engine *engine, struct eddy_reader *reader) {
   return seen == live ? 0 : EDDY_E_CORRUPT;
 }
 
+/* In ascending order, as they were written: equal states give equal bytes. */
+static int read_erased(struct eddy_engine *engine, struct eddy_reader *reader) {
+  enum { ENTRY_BYTES = 16 };
+  uint32_t count = eddy_read_u32(reader);
+  if (reader->failed || count > eddy_reader_left(reader) / ENTRY_BYTES) return EDDY_E_CORRUPT;
+  uint64_t before = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    uint64_t hash = eddy_read_u64(reader);
+    int64_t erased_at = read_i64(reader);
+    bool ok = (i == 0 || hash > before) && eddy_time_plausible(erased_at) && erased_at != EDDY_TIME_NONE;
+    if (!ok) return EDDY_E_CORRUPT;
+    if (eddy_erased_reserve(&engine->erased) != 0) return EDDY_E_NOMEM;
+    eddy_erased_put(&engine->erased, hash)->erased_at = erased_at;
+    before = hash;
+  }
+  return 0;
+}
+
 /* Freed from the last to the first, the slab's list comes out in the order of the bytes. */
 static int read_free_slots(struct eddy_engine *engine, struct eddy_reader *reader) {
   struct eddy_profile_table *table = &engine->table;
@@ -224,10 +200,13 @@ int eddy_engine_restore(struct eddy_engine *engine, const void *bytes, size_t si
   struct eddy_reader reader;
   eddy_reader_init(&reader, (const uint8_t *)bytes + HEAD_BYTES, size - HEAD_BYTES - CRC_BYTES);
   error = read_engine(engine, &reader);
-  if (error == 0) catch_up(engine);
+  if (error == 0) eddy_engine_catch_up(engine);
   if (error == 0) error = read_reservoir(&engine->reservoir, &reader);
+  if (error == 0) error = read_erased(engine, &reader);
   if (error == 0) error = read_slots(engine, &reader);
   if (error == 0) error = read_free_slots(engine, &reader);
-  if (error == 0) eddy_engine_count_segments(engine, &engine->sizes);
-  return error;
+  if (error != 0) return error;
+  eddy_engine_count_segments(engine, &engine->sizes);
+  eddy_durable_all_dirty(engine);
+  return 0;
 }

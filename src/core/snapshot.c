@@ -74,6 +74,17 @@ static void write_reservoir(const struct eddy_reservoir *reservoir, struct outpu
   }
 }
 
+static void write_erased(const struct eddy_erased *erased, struct output *output) {
+  const struct eddy_erased_entry *entry;
+  size_t at = 0;
+  eddy_write_u32(begin_piece(output), (uint32_t)erased->count);
+  while ((entry = eddy_erased_next(erased, &at)) != NULL) {
+    struct eddy_writer *writer = begin_piece(output);
+    eddy_write_u64(writer, entry->hash);
+    write_i64(writer, entry->erased_at);
+  }
+}
+
 static void write_arrays(const struct eddy_spec_compiled *compiled, const struct eddy_profile *profile,
                          struct eddy_writer *writer) {
   const int64_t *ages = eddy_profile_ages(compiled, profile);
@@ -131,6 +142,7 @@ int eddy_engine_snapshot(const struct eddy_engine *engine, eddy_write_fn write, 
   eddy_writer_init(&output.writer, output.buffer, sizeof output.buffer);
   write_head(engine, &output.writer);
   write_reservoir(&engine->reservoir, &output);
+  write_erased(&engine->erased, &output);
   write_slots(engine, &output);
   write_free_slots(&engine->table.slab, &output);
   flush(&output);

@@ -5,6 +5,7 @@
  *   counters: number u16, each u64
  *   reservoir: dimensions, count u16, newest_time i64, offered u64, offered_weight f64,
  *              per vector: key f64, weight f32, user u64, f32[dimensions]
+ *   erased users: number u32, per user, ascending: keyed hash u64, erased_at i64
  *   slots: used, live u32; per slot: id_length u8 (0: free, nothing follows), id, evidence f32,
  *          recent_next, recent_count, has_segment u8, first_seen, last_time, last_contribution, segment_since i64, segment u32,
  *          lanes f32[], ages i64[], recent ids u64[limits.recent_ids], tail_size u32, tail
@@ -18,7 +19,7 @@
 
 #include "eddy/engine.h"
 
-enum { EDDY_SNAPSHOT_VERSION = 1 };
+enum { EDDY_SNAPSHOT_VERSION = 2 };
 static const char eddy_snapshot_magic[8] = {'E', 'D', 'D', 'Y', 'S', 'N', 'A', 'P'};
 
 /* The counters in order, for writer and reader. */

@@ -6,6 +6,7 @@
 #include "core/engine_decide.h"
 #include "core/engine_tail.h"
 #include "core/trigger.h"
+#include "eddy/durable.h"
 
 struct complaint {
   char *why;
@@ -85,6 +86,37 @@ static bool sizes_ok(const struct eddy_engine *engine, const struct complaint *c
   return sizes.elsewhere == engine->sizes.elsewhere || broken(complaint, "users of segments that are gone", 0);
 }
 
+/* Bits of a profile, added up. */
+static bool bits_ok(const struct eddy_engine *engine, const struct complaint *complaint) {
+  size_t dirty = 0, write_now = 0, listed = 0, count;
+  for (uint32_t slot = 0; slot < engine->table.slab.used; slot++) {
+    const struct eddy_profile *profile = eddy_profile_table_at(&engine->table, slot);
+    if (profile->id_length == 0) continue;
+    if (profile->write_now && !profile->dirty) return broken(complaint, "11: to be written now, but not dirty", slot);
+    dirty += profile->dirty ? 1 : 0;
+    write_now += profile->write_now ? 1 : 0;
+  }
+  const uint32_t *slots = eddy_engine_write_now(engine, &count);
+  for (size_t i = 0; i < count; i++) {
+    if (slots[i] >= engine->table.slab.used) return broken(complaint, "12: a slot that there never was", slots[i]);
+    const struct eddy_profile *profile = eddy_profile_table_at(&engine->table, slots[i]);
+    listed += profile->id_length > 0 && profile->write_now ? 1 : 0;
+  }
+  if (dirty != engine->durable.dirty) return broken(complaint, "11: the number of dirty profiles", (uint32_t)dirty);
+  if (!engine->durable.on && dirty + count > 0) return broken(complaint, "11: dirty without options.durable", 0);
+  return write_now <= listed || broken(complaint, "12: to be written now, but not listed", (uint32_t)write_now);
+}
+
+static bool erased_ok(const struct eddy_engine *engine, const struct complaint *complaint) {
+  for (uint32_t slot = 0; slot < engine->table.slab.used && engine->erased.count > 0; slot++) {
+    const struct eddy_profile *profile = eddy_profile_table_at(&engine->table, slot);
+    if (profile->id_length == 0 || engine->recovery.active) continue;
+    uint64_t hash = eddy_engine_erasure_hash(engine, eddy_profile_id(profile));
+    if (eddy_erased_find(&engine->erased, hash) != NULL) return broken(complaint, "13: erased, but there", slot);
+  }
+  return true;
+}
+
 static bool clock_ok(const struct eddy_engine *engine, const struct complaint *complaint) {
   if (engine->newest_time != EDDY_TIME_NONE &&
       engine->partition_time < engine->newest_time - engine->spec->allowed_lateness_ms) {
@@ -99,7 +131,8 @@ int eddy_engine_validate(const struct eddy_engine *engine, char *why, size_t siz
   const struct complaint complaint = {why, size};
   if (eddy_profile_table_validate(&engine->table, why, size) != 0) return EDDY_E_CORRUPT;
   if (eddy_timer_queue_validate(&engine->timers, why, size) != 0) return EDDY_E_CORRUPT;
+  if (eddy_erased_validate(&engine->erased, why, size) != 0) return EDDY_E_CORRUPT;
   bool ok = profiles_ok(engine, &complaint) && free_slots_ok(engine, &complaint) && sizes_ok(engine, &complaint) &&
-            clock_ok(engine, &complaint);
+            clock_ok(engine, &complaint) && bits_ok(engine, &complaint) && erased_ok(engine, &complaint);
   return ok ? 0 : EDDY_E_CORRUPT;
 }

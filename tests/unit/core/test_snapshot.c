@@ -115,10 +115,10 @@ static void test_versions_and_specifications_are_told_apart(void **state) {
   other.limits.carts++;
   assert_int_equal(restore(&other, bytes.data, bytes.size, &engine), EDDY_E_SPEC_MISMATCH);
   eddy_engine_free(engine);
-  bytes.data[8] = 2;
+  bytes.data[8]++;
   assert_int_equal(restore(&fixture->spec, bytes.data, bytes.size, &engine), EDDY_E_VERSION);
   eddy_engine_free(engine);
-  bytes.data[8] = 1;
+  bytes.data[8]--;
   bytes.data[0] = 'X';
   assert_int_equal(restore(&fixture->spec, bytes.data, bytes.size, &engine), EDDY_E_CORRUPT);
   eddy_engine_free(engine);
