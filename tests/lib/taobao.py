@@ -4,8 +4,10 @@ import json
 import os
 import pathlib
 import random
+import zlib
 
 import pytest
+from kafka_fixture import event_record
 
 DATA = pathlib.Path(os.environ.get("EDDY_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2])).parent / "shared" / "data"
 EVENTS = DATA / "taobao_userbehavior.csv"
@@ -20,6 +22,10 @@ triggers:
   - {name: cart_quiet, kind: absence, after: product_added, without: order_completed, for: 1h, subject: user,
      payload: none, max_lateness: none}
 """
+
+
+TRIGGER_SPEC = {"name": "cart_quiet", "kind": "absence", "after": "product_added", "without": "order_completed", "for": "1h",
+                "subject": "user", "payload": "none", "max_lateness": "none"}
 
 
 def require():
@@ -58,6 +64,12 @@ def shuffled(rows, seed, within_s=600):
 
 def shuffled_events(seed):
     return [event(row) for row in shuffled(rows(), seed)] + [end_event()]
+
+
+def records(partitions):
+    """In the order of event time, and the end of time in each partition; all of a user in one partition."""
+    users = [event_record(event, partition=zlib.crc32(event["user_id"].encode()) % partitions) for event in sorted_events()[:-1]]
+    return users + [event_record(end_event(f"end-{partition}"), partition=partition) for partition in range(partitions)]
 
 
 def write_jsonl(path, events):
