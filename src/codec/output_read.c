@@ -208,3 +208,38 @@ int eddy_output_reader_json(const struct eddy_output_reader *reader, const void 
   buffer->size = before;
   return EDDY_E_CORRUPT;
 }
+
+/* Where a field of that name goes; false if it is none of the brief. */
+static bool take_brief(struct eddy_trigger_brief *brief, struct eddy_avro_cursor *cursor, const char *name, int *error) {
+  int64_t number = 0;
+  if (strcmp(name, "trigger") == 0)
+    *error = take_text(cursor, &brief->trigger);
+  else if (strcmp(name, "trigger_id") == 0)
+    *error = take_text(cursor, &brief->trigger_id);
+  else if (strcmp(name, "user_id") == 0)
+    *error = take_text(cursor, &brief->user_id);
+  else if (strcmp(name, "due_at") == 0)
+    *error = eddy_avro_long(cursor, &brief->due_at);
+  else if (strcmp(name, "fired_at") == 0)
+    *error = eddy_avro_long(cursor, &brief->fired_at);
+  else if (strcmp(name, "effect") == 0)
+    *error = eddy_avro_long(cursor, &number), brief->number = (uint64_t)number;
+  else
+    return false;
+  return true;
+}
+
+int eddy_output_reader_trigger(const struct eddy_output_reader *reader, const void *bytes, size_t size,
+                               struct eddy_trigger_brief *brief) {
+  size_t body = 0;
+  EDDY_ASSERT(reader->output == EDDY_OUTPUT_TRIGGER);
+  memset(brief, 0, sizeof(*brief));
+  int error = eddy_prefix_check(reader->output, bytes, size, &body);
+  if (error) return error;
+  struct eddy_avro_cursor cursor = {(const uint8_t *)bytes + body, (const uint8_t *)bytes + size};
+  const struct eddy_avro_node *record = reader->schema->root;
+  for (uint32_t i = 0; i < record->count && !error; i++) {
+    if (!take_brief(brief, &cursor, record->fields[i].name, &error)) error = eddy_avro_skip(record->fields[i].type, &cursor);
+  }
+  return !error && cursor.at == cursor.end ? 0 : EDDY_E_CORRUPT;
+}

@@ -19,4 +19,14 @@ void eddy_output_reader_free(struct eddy_output_reader *reader);
 int eddy_output_reader_json(const struct eddy_output_reader *reader, const void *bytes, size_t size,
                             struct eddy_buffer *buffer);
 
+/* What whoever passes a Trigger record on needs of it. Texts point into the record. */
+struct eddy_trigger_brief {
+  struct eddy_str trigger, trigger_id, user_id;
+  int64_t due_at, fired_at;
+  uint64_t number; /* effect number */
+};
+/* Only with a reader of topic triggers. One walk, no text is made. 0, EDDY_E_CORRUPT or EDDY_E_VERSION. */
+int eddy_output_reader_trigger(const struct eddy_output_reader *reader, const void *bytes, size_t size,
+                               struct eddy_trigger_brief *brief);
+
 #endif

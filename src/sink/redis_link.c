@@ -7,7 +7,14 @@
 #include "base/assert.h"
 #include "sink/redis_command.h"
 
-enum { BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 5000, TICK_MS = 50, CONNECT_TIMEOUT_MS = 5000, ANSWER_TIMEOUT_MS = 10000 };
+enum {
+  BACKOFF_MIN_MS = 50,
+  BACKOFF_MAX_MS = 5000,
+  TICK_MS = 50,
+  CONNECT_TIMEOUT_MS = 5000,
+  ANSWER_TIMEOUT_MS = 10000,
+  TRUST_MS = 2000, /* a connection that lasts so long after one that made no sense does make sense */
+};
 
 enum link_state { DOWN, CONNECTING, GREETING, UP, CLOSING };
 
@@ -34,6 +41,7 @@ struct eddy_redis_link {
   uint64_t reconnects;
   size_t greetings_left;
   bool greeting_failed, said;
+  bool doubted; /* the last connection made no sense, so this one is not "back" yet */
   char sha[EDDY_REDIS_SCRIPTS_MAX][48];
   char trouble[160];
   void (*closed)(void *ctx);
@@ -161,12 +169,17 @@ static void on_disconnect(const redisAsyncContext *context, int status) {
 
 /* ---- greeting ---- */
 
-static void come_up(struct eddy_redis_link *link) {
-  set_state(link, UP);
+static void trust(struct eddy_redis_link *link) {
+  link->doubted = false;
   link->backoff_ms = BACKOFF_MIN_MS;
-  link->progress_ms = link->since_ms;
   if (link->said) eddy_log(link->options.logger, EDDY_LOG_INFO, "Redis is back", NULL);
   link->said = false;
+}
+
+static void come_up(struct eddy_redis_link *link) {
+  set_state(link, UP);
+  link->progress_ms = link->since_ms;
+  if (!link->doubted) trust(link);
   link->options.up(link->options.ctx);
 }
 
@@ -254,6 +267,7 @@ static void on_tick(uv_timer_t *timer) {
       if (now - link->since_ms > CONNECT_TIMEOUT_MS) drop(link, "no answer while connecting");
       break;
     case UP:
+      if (link->doubted && now - link->since_ms > TRUST_MS) trust(link);
       if (link->sent > link->answered && now - link->progress_ms > ANSWER_TIMEOUT_MS) drop(link, "no answer for 10 s");
       break;
     case CLOSING:
@@ -296,6 +310,7 @@ bool eddy_redis_link_send(struct eddy_redis_link *link, const struct eddy_buffer
 
 void eddy_redis_link_reset(struct eddy_redis_link *link, const char *reason) {
   note_trouble(link, reason);
+  link->doubted = true;
   /* Called from a reply: hiredis finishes the callback, answers the rest and then calls on_disconnect. */
   if (link->socket && link->socket->context) redisAsyncFree(link->socket->context);
 }

@@ -3,8 +3,9 @@
  *   DOWN -> CONNECTING -> GREETING -> UP -> DOWN ...     GREETING: AUTH, SELECT, CLIENT SETNAME, SCRIPT LOAD of the scripts
  *
  * hiredis 0.14's own libuv adapter never reports a refused connection and knows no timeouts, hence this glue: connect timer,
- * watchdog on the oldest unanswered command, jittered back-off 50 ms .. 5 s. Says "waiting for Redis" once per outage. One
- * thread; no call blocks (but the look-up of a host name by the resolver: use an address where that matters).
+ * watchdog on the oldest unanswered command, jittered back-off 50 ms .. 5 s. Says "waiting for Redis" once per outage, however
+ * often it connects in vain. One thread; no call blocks (but the look-up of a host name by the resolver: use an address where
+ * that matters).
  */
 #ifndef EDDY_SINK_REDIS_LINK_H
 #define EDDY_SINK_REDIS_LINK_H

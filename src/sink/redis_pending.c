@@ -15,6 +15,10 @@ static size_t entry_bytes(const struct eddy_redis_entry *entry) {
   return sizeof *entry + entry->user_size + entry->trigger_size + entry->record_size;
 }
 
+static uint64_t *outstanding(struct eddy_redis_pending *pending, uint64_t generation) {
+  return &pending->outstanding[generation & 1];
+}
+
 int eddy_redis_pending_init(struct eddy_redis_pending *pending, uint64_t bytes_max) {
   memset(pending, 0, sizeof *pending);
   pending->bytes_max = bytes_max;
@@ -71,18 +75,17 @@ static void link_user(struct eddy_redis_pending *pending, struct eddy_redis_user
   if (++pending->user_count > pending->bucket_count) grow(pending);
 }
 
-struct eddy_redis_user *eddy_redis_pending_user(struct eddy_redis_pending *pending, struct eddy_str id) {
+struct eddy_redis_user *eddy_redis_pending_user(struct eddy_redis_pending *pending, struct eddy_str id, uint64_t bytes_max) {
   uint64_t hash = eddy_hash_stable(id.data, id.len);
   struct eddy_redis_user *user = find(pending, hash, id.data, id.len);
   if (user) {
     pending->coalesced++;
     return user;
   }
-  if (pending->bytes + sizeof *user + id.len > pending->bytes_max || !(user = calloc(1, sizeof *user + id.len))) {
-    pending->dropped++;
-    return NULL;
-  }
+  if (pending->bytes + sizeof *user + id.len > bytes_max || !(user = calloc(1, sizeof *user + id.len))) return NULL;
   user->hash = hash;
+  user->generation = pending->generation;
+  ++*outstanding(pending, user->generation);
   user->id_size = id.len;
   memcpy(user->id, id.data, id.len);
   pending->bytes += user_bytes(user);
@@ -108,13 +111,14 @@ size_t eddy_redis_pending_take(struct eddy_redis_pending *pending, struct eddy_r
   return count;
 }
 
-static bool is_newer(const struct eddy_redis_version *one, const struct eddy_redis_version *other) {
+bool eddy_redis_version_is_newer(const struct eddy_redis_version *one, const struct eddy_redis_version *other) {
   if (one->incarnation != other->incarnation) return one->incarnation > other->incarnation;
   return one->sequence > other->sequence;
 }
 
 static void copy_segment(struct eddy_redis_user *to, const struct eddy_redis_user *from) {
   to->has_segment = from->has_segment;
+  to->is_state = from->is_state;
   to->has_to = from->has_to;
   to->to = from->to;
   to->has_from = from->has_from;
@@ -140,6 +144,7 @@ static void add_older(struct eddy_redis_user *user, const struct eddy_redis_user
 
 static void add_newer(struct eddy_redis_user *user, const struct eddy_redis_user *newer) {
   user->version = newer->version;
+  user->partition = newer->partition;
   if (newer->erased) user->erased = true;
   if (newer->erased || newer->has_segment) copy_segment(user, newer);
   if (newer->erased || newer->has_trigger) copy_trigger(user, newer);
@@ -151,7 +156,12 @@ void eddy_redis_pending_return(struct eddy_redis_pending *pending, struct eddy_r
     link_user(pending, user);
     return;
   }
-  if (is_newer(&user->version, &waiting->version)) {
+  if (user->generation < waiting->generation) { /* what coalesces stays in the older */
+    uint64_t older = user->generation;
+    user->generation = waiting->generation;
+    waiting->generation = older;
+  }
+  if (eddy_redis_version_is_newer(&user->version, &waiting->version)) {
     add_newer(waiting, user);
   } else {
     add_older(waiting, user);
@@ -161,11 +171,14 @@ void eddy_redis_pending_return(struct eddy_redis_pending *pending, struct eddy_r
 
 void eddy_redis_pending_free(struct eddy_redis_pending *pending, struct eddy_redis_user *user) {
   pending->bytes -= user_bytes(user);
+  --*outstanding(pending, user->generation);
   free(user);
 }
 
 void eddy_redis_pending_add_entry(struct eddy_redis_pending *pending, struct eddy_redis_entry *entry) {
   entry->next = NULL;
+  entry->generation = pending->generation;
+  ++*outstanding(pending, entry->generation);
   if (pending->entry_last) pending->entry_last->next = entry;
   if (!pending->entry_first) pending->entry_first = entry;
   pending->entry_last = entry;
@@ -179,5 +192,12 @@ void eddy_redis_pending_pop_entry(struct eddy_redis_pending *pending) {
   if (!pending->entry_first) pending->entry_last = NULL;
   pending->entry_count--;
   pending->bytes -= entry_bytes(entry);
+  --*outstanding(pending, entry->generation);
   free(entry);
+}
+
+bool eddy_redis_pending_roll(struct eddy_redis_pending *pending) {
+  if (*outstanding(pending, pending->generation + 1) > 0) return false;
+  pending->generation++;
+  return true;
 }

@@ -1,5 +1,8 @@
 /* What Redis has not confirmed yet: the newest change per user, and trigger entries in order. Bounded in bytes; heap memory.
  *
+ * Everything that waits or is in flight belongs to the present generation or to the one before; what coalesces stays in the
+ * older. A new one begins only when nothing of the older of the two is left: whatever was handed over before the present one
+ * began is then confirmed.
  * Users: a change replaces an older one of the same user that still waits (coalescing). Taken out in the order in which the
  * users came in, in batches; several may be in flight. A batch that failed is put back, and the newest change of a user wins.
  * Triggers: a queue; the front is confirmed before the next leaves, so that no newer entry passes an older one.
@@ -19,9 +22,12 @@ struct eddy_redis_user {
   struct eddy_redis_user *next;  /* in the order of arrival */
   struct eddy_redis_user *chain; /* of the hash table */
   uint64_t hash;
+  uint64_t generation;
+  uint32_t partition;
   struct eddy_redis_version version;
   bool erased;      /* forget what is stored first; the parts below come after that */
-  bool has_segment; /* a segment change is part of it */
+  bool has_segment; /* a segment change is part of it ... */
+  bool is_state;    /* ... or what is true now, without knowing how it came about: `from` and model_version are not known */
   bool has_to;      /* false: left its segment for none */
   bool has_trigger;
   uint32_t to, from;
@@ -37,6 +43,7 @@ struct eddy_redis_user {
 
 struct eddy_redis_entry {
   struct eddy_redis_entry *next;
+  uint64_t generation;
   uint32_t partition;
   uint64_t incarnation, effect;
   uint32_t user_size, trigger_size, record_size; /* texts behind each other in `text` */
@@ -52,14 +59,18 @@ struct eddy_redis_pending {
   struct eddy_redis_entry *entry_first, *entry_last;
   size_t entry_count;
   uint64_t bytes, bytes_max;
+  uint64_t generation;     /* the present one */
+  uint64_t outstanding[2]; /* users and entries of a generation, by its lowest bit */
   uint64_t coalesced, dropped;
 };
+
+bool eddy_redis_version_is_newer(const struct eddy_redis_version *one, const struct eddy_redis_version *other);
 
 int eddy_redis_pending_init(struct eddy_redis_pending *pending, uint64_t bytes_max);
 void eddy_redis_pending_fini(struct eddy_redis_pending *pending);
 
-/* The waiting change of a user, made if there is none; NULL if memory is short or the bound is reached (counted). */
-struct eddy_redis_user *eddy_redis_pending_user(struct eddy_redis_pending *pending, struct eddy_str id);
+/* The waiting change of a user, made if there is none; NULL if memory is short or `bytes_max` is reached. */
+struct eddy_redis_user *eddy_redis_pending_user(struct eddy_redis_pending *pending, struct eddy_str id, uint64_t bytes_max);
 /* Takes out up to `max` users; they belong to the caller until freed or put back. Returns the count. */
 size_t eddy_redis_pending_take(struct eddy_redis_pending *pending, struct eddy_redis_user **users, size_t max);
 /* Puts back what could not be written. If another change of the user waits, which may have come back before it, the two become
@@ -72,5 +83,8 @@ void eddy_redis_pending_free(struct eddy_redis_pending *pending, struct eddy_red
 void eddy_redis_pending_add_entry(struct eddy_redis_pending *pending, struct eddy_redis_entry *entry);
 /* Removes the front, which was confirmed or refused for good. */
 void eddy_redis_pending_pop_entry(struct eddy_redis_pending *pending);
+
+/* Begins a new generation, if nothing of the previous one is left. */
+bool eddy_redis_pending_roll(struct eddy_redis_pending *pending);
 
 #endif

@@ -5,12 +5,26 @@
  *   <app>:segment:<segment id>  sorted set of user ids, score = time of entry (ms)
  *   <app>:triggers:<partition>  stream, entry id = <incarnation>-<effect number>: trigger, trigger_id, user_id, due_at and
  *                               record (the whole Trigger record as JSON)
- *   <app>:status                hash: instance -> time of the last write (heartbeat, every second)
+ *   <app>:status                hash: instance -> time of the last write (heartbeat, every second);
+ *                               sync:<partition> -> "<incarnation>-<sequence>": everything of commits up to it is here
+ *   <app>:wrote:<sink>          what the sink wrote last, see sink/redis_chain.h
  *
  * Kafka never waits for Redis: changes are copied into bounded memory and coalesce per user (the newest wins) while Redis is
- * slow or away; trigger entries keep their order and are dropped oldest first, counted, beyond the bound. A hash is written
- * only over an older `v` = (incarnation, commit sequence), by a small Lua script (EVALSHA; after NOSCRIPT it connects anew,
- * which loads it). A stream entry that exists already is refused by Redis itself and counts as written.
+ * slow or away. Trigger entries keep their order. Beyond the bound users are dropped, which a full resynchronisation makes
+ * good, and only then trigger entries, the oldest first; both are counted. A hash is written only over an older or equal `v` =
+ * (incarnation, commit sequence), by a small Lua script (EVALSHA; after NOSCRIPT it connects anew, which loads it). A stream
+ * entry that exists already is refused by Redis itself and counts as written.
+ *
+ * What is acknowledged (rule 26) is what the status hash says, never more. A partition's owner is told (options.lost) whenever
+ * Redis turns out to have lost something, and then hands over every user: eddy_redis_sink_put() paced by
+ * eddy_redis_sink_pressure(), at the end eddy_redis_sink_complete(). Told again in between, it begins anew. Until then the
+ * acknowledgement stands still.
+ *
+ * What this does not do: users whom eddy does not know any more are not searched for in Redis (`eddy redis rebuild` removes
+ * all); trigger streams are not refilled once Redis has acknowledged an entry (their readers' positions are gone with them, and
+ * mailing twice is worse than a gap); an erased hash has no version, so that a process that hangs between commit and write for
+ * so long that its successor has erased the user may write it again. Redis must not evict keys (maxmemory-policy noeviction).
+ * Commands: sink/redis_words.h.
  *
  * One sink per worker, on the worker's libuv loop and thread. No call blocks.
  */
@@ -32,7 +46,7 @@ struct eddy_redis_options {
   const char *app, *instance;
   const struct eddy_spec *spec;
   uint32_t stream_max_length;
-  uint64_t buffer_max; /* bytes */
+  uint64_t buffer_max;                         /* bytes */
   void (*lost)(void *ctx, uint32_t partition); /* Redis no longer has what it acknowledged; may be NULL */
   void *lost_ctx;
   const struct eddy_logger *logger;
@@ -47,36 +61,42 @@ int eddy_redis_sink_open(struct eddy_redis_sink **sink, const struct eddy_redis_
 void eddy_redis_sink_committed(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
                                const struct eddy_effect *effects, size_t count, const struct eddy_model *model);
 
-/* What Redis is known to have of a partition: everything that commits up to `sequence` changed, and the trigger entries up to effect
- * number `trigger`. Advances in steps of about a second. */
+/* What Redis is known to have of a partition: everything that commits up to `sequence` changed, and the trigger entries up to
+ * effect number `trigger`. Advances in steps of about a second, while in tenure. */
 struct eddy_redis_ack {
   bool known;
   uint64_t sequence, trigger;
-  int64_t since; /* wall time: trigger entries that were committed before it are there */
+  int64_t since; /* this process's wall time: records of topic triggers produced before it are there */
 };
 struct eddy_redis_ack eddy_redis_sink_acked(const struct eddy_redis_sink *sink, uint32_t partition);
 
-/* A tenure of a partition begins, with what its predecessor knew about Redis, at a commit sequence; or ends: what waits is still
- * written. While a partition is in tenure Redis is asked, at each connect and with each heartbeat, whether it still has what was
- * acknowledged; if not (flushed, failed over, restored from an old copy) options.lost is called. */
+/* A tenure of a partition begins, with what its predecessor knew about Redis, at a commit sequence; or ends: what waits is
+ * still written. While a partition is in tenure Redis is asked, at each connect and with each heartbeat, whether it still has
+ * what was acknowledged; if not (flushed, failed over, restored from an old copy) options.lost is called, from the loop and
+ * only while connected.
+ *
+ * If ack->sequence < sequence the owner has to hand over what is missing (resend(), then put() and gone() of what changed
+ * since) and to call complete(): until then nothing more is acknowledged. If nothing was ever acknowledged at a sequence > 0
+ * (Redis was switched on later), that is a loss. */
 void eddy_redis_sink_begin(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
                            const struct eddy_redis_ack *ack);
 void eddy_redis_sink_end(struct eddy_redis_sink *sink, uint32_t partition);
 
-/* What is true of a user as of a commit, from memory (a restart, a full resynchronisation); has_segment false: leaves its segment. False
- * if there is no room now. */
+/* What is true of a user as of a commit, from memory (a restart, a full resynchronisation); has_segment false: leaves its
+ * segment. False if there is no room now (three quarters of the memory are for this). */
 bool eddy_redis_sink_put(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
                          const struct eddy_member *member, const struct eddy_model *model);
-/* The user is gone: its hash and its membership are deleted. */
+/* The user is gone: its hash and its membership are deleted. Behind the resends of the partition. False: no room now. */
 bool eddy_redis_sink_gone(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
                           struct eddy_str user_id);
-/* A record of topic triggers that Redis may not have; in order, before any newer effect of the partition is committed. Records up to the
- * acknowledged number are passed over. 0, or EDDY_E_CORRUPT if it is none. */
+/* A record of topic triggers that Redis may not have; within a tenure, in order, before any newer effect of the partition is
+ * committed. Records up to the acknowledged number are passed over. 0, or EDDY_E_CORRUPT if it is none. */
 int eddy_redis_sink_resend(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, const void *record,
                            size_t size);
 /* Effect number of a record of topic triggers, without resending it; false if it is none. */
 bool eddy_redis_sink_trigger_number(struct eddy_redis_sink *sink, const void *record, size_t size, uint64_t *number);
-/* A full resynchronisation of the partition has handed over every user: once that is written Redis has all. */
+/* The owner has handed over everything (after begin() behind its predecessor, or after options.lost): once that is written
+ * Redis has all. Means nothing at other times. */
 void eddy_redis_sink_complete(struct eddy_redis_sink *sink, uint32_t partition);
 /* Share of the memory for waiting changes that is in use, 0..1: whoever hands over much slows down beyond a half. */
 double eddy_redis_sink_pressure(const struct eddy_redis_sink *sink);

@@ -13,6 +13,8 @@
 #include "sink/redis_pending.h"
 #include "sink/redis_url.h"
 
+enum { MAX = 1 << 20 };
+
 static void test_url_accepts_what_people_write(void **state) {
   struct eddy_redis_url url;
   char why[200];
@@ -71,16 +73,18 @@ static struct eddy_str user_id(char *text, unsigned number) {
 static void test_changes_of_a_user_coalesce_in_order_of_arrival(void **state) {
   struct eddy_redis_pending pending;
   struct eddy_redis_user *users[3000];
+  size_t refused = 0;
   char text[32];
   (void)state;
-  assert_int_equal(eddy_redis_pending_init(&pending, 1 << 20), 0);
+  assert_int_equal(eddy_redis_pending_init(&pending, MAX), 0);
   for (unsigned round = 0; round < 2; round++) {
     for (unsigned i = 0; i < 3000; i++) {
-      struct eddy_redis_user *user = eddy_redis_pending_user(&pending, user_id(text, i));
+      struct eddy_redis_user *user = eddy_redis_pending_user(&pending, user_id(text, i), MAX);
       if (user) user->to = round;
+      refused += !user;
     }
   }
-  assert_int_equal(pending.coalesced + pending.dropped + pending.user_count, 6000);
+  assert_int_equal(pending.coalesced + refused + pending.user_count, 6000);
   assert_int_equal(pending.coalesced, pending.user_count);
   size_t count = eddy_redis_pending_take(&pending, users, 3000);
   assert_int_equal(count, pending.coalesced);
@@ -99,30 +103,30 @@ static void test_a_batch_that_failed_does_not_hide_a_newer_change(void **state) 
   struct eddy_redis_pending pending;
   struct eddy_redis_user *old[2];
   (void)state;
-  assert_int_equal(eddy_redis_pending_init(&pending, 1 << 20), 0);
-  struct eddy_redis_user *user = eddy_redis_pending_user(&pending, EDDY_STR("a"));
+  assert_int_equal(eddy_redis_pending_init(&pending, MAX), 0);
+  struct eddy_redis_user *user = eddy_redis_pending_user(&pending, EDDY_STR("a"), MAX);
   user->has_segment = user->has_to = true;
   user->to = 7;
-  user = eddy_redis_pending_user(&pending, EDDY_STR("b"));
+  user = eddy_redis_pending_user(&pending, EDDY_STR("b"), MAX);
   user->has_segment = user->has_to = true;
   user->to = 7;
   assert_int_equal(eddy_redis_pending_take(&pending, old, 2), 2);
-  user = eddy_redis_pending_user(&pending, EDDY_STR("a"));
+  user = eddy_redis_pending_user(&pending, EDDY_STR("a"), MAX);
   user->has_segment = user->has_to = true;
   user->to = 8;
-  user = eddy_redis_pending_user(&pending, EDDY_STR("b"));
+  user = eddy_redis_pending_user(&pending, EDDY_STR("b"), MAX);
   user->has_trigger = true; /* says nothing of the segment: the older word on it still holds */
   eddy_redis_pending_return(&pending, old[0]);
   eddy_redis_pending_return(&pending, old[1]);
   assert_int_equal(pending.user_count, 2);
-  assert_int_equal(eddy_redis_pending_user(&pending, EDDY_STR("a"))->to, 8);
-  user = eddy_redis_pending_user(&pending, EDDY_STR("b"));
+  assert_int_equal(eddy_redis_pending_user(&pending, EDDY_STR("a"), MAX)->to, 8);
+  user = eddy_redis_pending_user(&pending, EDDY_STR("b"), MAX);
   assert_true(user->has_segment && user->has_trigger && user->to == 7);
   eddy_redis_pending_fini(&pending);
 }
 
 static struct eddy_redis_user *put_segment(struct eddy_redis_pending *pending, uint32_t to, uint64_t sequence) {
-  struct eddy_redis_user *user = eddy_redis_pending_user(pending, EDDY_STR("a"));
+  struct eddy_redis_user *user = eddy_redis_pending_user(pending, EDDY_STR("a"), MAX);
   user->version = (struct eddy_redis_version){1, sequence};
   user->has_segment = user->has_to = true;
   user->to = to;
@@ -135,7 +139,7 @@ static void test_of_two_batches_that_failed_the_newer_change_wins(void **state) 
   struct eddy_redis_user *older, *newer;
   (void)state;
   for (int newer_first = 0; newer_first < 2; newer_first++) {
-    assert_int_equal(eddy_redis_pending_init(&pending, 1 << 20), 0);
+    assert_int_equal(eddy_redis_pending_init(&pending, MAX), 0);
     struct eddy_redis_user *user = put_segment(&pending, 7, 1);
     user->has_trigger = true;
     user->trigger_at = 70;
@@ -158,8 +162,8 @@ static void test_an_erasure_that_failed_comes_before_a_newer_change(void **state
   struct eddy_redis_pending pending;
   struct eddy_redis_user *erasure, *user;
   (void)state;
-  assert_int_equal(eddy_redis_pending_init(&pending, 1 << 20), 0);
-  eddy_redis_pending_user(&pending, EDDY_STR("a"))->erased = true;
+  assert_int_equal(eddy_redis_pending_init(&pending, MAX), 0);
+  eddy_redis_pending_user(&pending, EDDY_STR("a"), MAX)->erased = true;
   assert_int_equal(eddy_redis_pending_take(&pending, &erasure, 1), 1);
   put_segment(&pending, 8, 2);
   eddy_redis_pending_return(&pending, erasure);
