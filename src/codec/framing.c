@@ -5,6 +5,7 @@ uint64_t eddy_output_fingerprint(enum eddy_output output) {
       [EDDY_OUTPUT_SEGMENT_CHANGE] = UINT64_C(0x6d112cac314398fd), [EDDY_OUTPUT_TRIGGER] = UINT64_C(0x7ea9d973ee4293da),
       [EDDY_OUTPUT_SUPPRESSED] = UINT64_C(0x6222edc1ec0cd62f),     [EDDY_OUTPUT_MODEL_DELTA] = UINT64_C(0x5c92f313e00a39cf),
       [EDDY_OUTPUT_MODEL] = UINT64_C(0xd609b1e579fd5b1e),          [EDDY_OUTPUT_SEGMENT] = UINT64_C(0xda63cb64d77e3549),
+      [EDDY_OUTPUT_RECEIPT] = UINT64_C(0xc35bb5c9549fb006),
   };
   return fingerprints[output];
 }

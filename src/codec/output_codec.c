@@ -78,7 +78,7 @@ int eddy_output_of(const struct eddy_effect *effect) {
     case EDDY_PROFILE_ERASED:
       break;
   }
-  return -1;
+  return EDDY_OUTPUT_RECEIPT;
 }
 
 /* Records ------------------------------------------------------------------------------------------------------------------*/
@@ -213,10 +213,19 @@ static void put_delta(const struct eddy_output_codec *codec, const struct eddy_e
   put_place(effect, place, out);
 }
 
+static void put_receipt(const struct eddy_effect *effect, const struct eddy_output_place *place, struct eddy_avro_out *out) {
+  const struct eddy_profile_erased *erased = &effect->as.erased;
+  eddy_avro_string(out, effect->user_id);
+  eddy_avro_optional_string(out, erased->event_id);
+  eddy_avro_long(out, erased->erased_at);
+  eddy_avro_long(out, place->published_at);
+  eddy_avro_bool(out, erased->had_profile);
+  put_place(effect, place, out);
+}
+
 int eddy_output_encode(struct eddy_output_codec *codec, const struct eddy_effect *effect, const struct eddy_output_place *place,
                        struct eddy_buffer *buffer) {
   int output = eddy_output_of(effect);
-  if (output < 0) return 0;
   struct eddy_avro_out out;
   eddy_avro_begin(&out, buffer);
   eddy_avro_bytes(&out, codec->prefixes[output].bytes, codec->prefixes[output].size);
@@ -232,6 +241,7 @@ int eddy_output_encode(struct eddy_output_codec *codec, const struct eddy_effect
       put_delta(codec, effect, place, &out);
       break;
     case EDDY_PROFILE_ERASED:
+      put_receipt(effect, place, &out);
       break;
   }
   return eddy_avro_end(&out);

@@ -9,13 +9,14 @@
 #include "eddy/model.h"
 
 /* Output schemas: X(CONSTANT, file name without .avsc, topic suffix). */
-#define EDDY_OUTPUTS(X)                                       \
-  X(SEGMENT_CHANGE, SegmentChange, "segment-changes")         \
-  X(TRIGGER, Trigger, "triggers")                             \
-  X(SUPPRESSED, Suppressed, "suppressed")                     \
-  X(MODEL_DELTA, ModelDelta, "model-delta")                   \
-  X(MODEL, Model, "model")                                    \
-  X(SEGMENT, Segment, "segments")
+#define EDDY_OUTPUTS(X)                               \
+  X(SEGMENT_CHANGE, SegmentChange, "segment-changes") \
+  X(TRIGGER, Trigger, "triggers")                     \
+  X(SUPPRESSED, Suppressed, "suppressed")             \
+  X(MODEL_DELTA, ModelDelta, "model-delta")           \
+  X(MODEL, Model, "model")                            \
+  X(SEGMENT, Segment, "segments")                     \
+  X(RECEIPT, Receipt, "receipts")
 enum eddy_output {
 #define X(constant, file, topic) EDDY_OUTPUT_##constant,
   EDDY_OUTPUTS(X)
@@ -34,13 +35,13 @@ void eddy_output_codec_set_id(struct eddy_output_codec *codec, enum eddy_output 
 /* Names for `to_name`; the model must outlive its use, NULL = none. */
 void eddy_output_codec_set_model(struct eddy_output_codec *codec, const struct eddy_model *model);
 
-/* Where an effect came from. `published_at` for segment changes (triggers carry their own). */
+/* Where an effect came from. `published_at` for segment changes and receipts (triggers carry their own). */
 struct eddy_output_place {
   uint32_t partition;
   int64_t published_at;
 };
 
-/* Which output an effect belongs to; -1 for PROFILE_ERASED. */
+/* Which output an effect belongs to: an enum eddy_output. */
 int eddy_output_of(const struct eddy_effect *effect);
 /* Appends framing + Avro body to `buffer`. 0 or EDDY_E_NOMEM. */
 int eddy_output_encode(struct eddy_output_codec *codec, const struct eddy_effect *effect, const struct eddy_output_place *place,
@@ -59,7 +60,9 @@ int eddy_segment_encode(struct eddy_output_codec *codec, const struct eddy_model
 /* Reading our own records back (hostile all the same: bounds, counts, finite numbers). Framing is checked against the built-in
  * schema (single-object) or accepted with any id (Confluent). On success *block is one heap block (free()) that the views point
  * into. 0, EDDY_E_CORRUPT, EDDY_E_VERSION (another schema), EDDY_E_SPEC_MISMATCH (other features), EDDY_E_NOMEM. */
-int eddy_model_decode(const struct eddy_spec *spec, const void *bytes, size_t size, struct eddy_model_record *record, void **block);
-int eddy_delta_decode(const struct eddy_spec *spec, const void *bytes, size_t size, struct eddy_model_delta *delta, void **block);
+int eddy_model_decode(const struct eddy_spec *spec, const void *bytes, size_t size, struct eddy_model_record *record,
+                      void **block);
+int eddy_delta_decode(const struct eddy_spec *spec, const void *bytes, size_t size, struct eddy_model_delta *delta,
+                      void **block);
 
 #endif

@@ -186,9 +186,20 @@ static void put_delta(struct eddy_json_out *out, const struct eddy_output_codec 
   put_place(out, effect, place);
 }
 
+static void put_receipt(struct eddy_json_out *out, const struct eddy_effect *effect, const struct eddy_output_place *place) {
+  const struct eddy_profile_erased *erased = &effect->as.erased;
+  key_literal(out, "type", "receipt");
+  key_string(out, "user_id", effect->user_id);
+  key_optional_string(out, "event_id", erased->event_id);
+  key_integer(out, "erased_at", erased->erased_at);
+  key_integer(out, "published_at", place->published_at);
+  eddy_json_key(out, "had_profile");
+  eddy_json_bool(out, erased->had_profile);
+  put_place(out, effect, place);
+}
+
 int eddy_output_json(struct eddy_output_codec *codec, const struct eddy_effect *effect, const struct eddy_output_place *place,
                      struct eddy_buffer *buffer) {
-  if (eddy_output_of(effect) < 0) return 0;
   struct eddy_json_out out;
   eddy_json_begin(&out, buffer);
   eddy_json_open(&out, '{');
@@ -204,6 +215,7 @@ int eddy_output_json(struct eddy_output_codec *codec, const struct eddy_effect *
       put_delta(&out, codec, effect, place);
       break;
     case EDDY_PROFILE_ERASED:
+      put_receipt(&out, effect, place);
       break;
   }
   eddy_json_close(&out, '}');

@@ -24,6 +24,7 @@ static const struct {
     [EDDY_OUTPUT_MODEL_DELTA] = {"model_delta", eddy_schema_ModelDelta},
     [EDDY_OUTPUT_MODEL] = {"model", eddy_schema_Model},
     [EDDY_OUTPUT_SEGMENT] = {"segment", eddy_schema_Segment},
+    [EDDY_OUTPUT_RECEIPT] = {"receipt", eddy_schema_Receipt},
 };
 
 int eddy_output_reader_new(struct eddy_output_reader **reader, enum eddy_output output) {

@@ -168,12 +168,17 @@ static inline void random_delta(struct world *world, struct eddy_effect *effect)
   }
 }
 
-/* Any effect but an erasure. */
+static inline void random_receipt(struct world *world, struct eddy_effect *effect) {
+  effect->kind = EDDY_PROFILE_ERASED;
+  effect->as.erased = (struct eddy_profile_erased){
+      .erased_at = random_time(world), .had_profile = chance(world), .event_id = maybe_text(world, 12)};
+}
+
 static inline void random_effect(struct world *world, struct eddy_effect *effect) {
   memset(effect, 0, sizeof *effect);
   effect->number = below(world, UINT64_C(1) << 50);
   effect->user_id = random_text(world, 20);
-  switch (below(world, 4)) {
+  switch (below(world, 5)) {
     case 0:
       random_segment_change(world, effect);
       break;
@@ -182,6 +187,9 @@ static inline void random_effect(struct world *world, struct eddy_effect *effect
       break;
     case 2:
       random_trigger(world, effect, true);
+      break;
+    case 3:
+      random_receipt(world, effect);
       break;
     default:
       random_delta(world, effect);

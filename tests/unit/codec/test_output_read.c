@@ -62,6 +62,30 @@ static void it_says_what_the_effect_said(void **state) {
   }
 }
 
+/* What is taken out of a trigger is what its JSON says; of everything else nothing. */
+static void the_brief_of_a_trigger_is_taken_out(void **state) {
+  struct fixture *fixture = *state;
+  const struct eddy_output_reader *reader = fixture->readers[EDDY_OUTPUT_TRIGGER];
+  struct eddy_trigger_brief brief;
+  for (int i = 0; i < 300; i++) {
+    struct eddy_effect effect;
+    bool is_trigger = random_record(fixture, &effect) == EDDY_OUTPUT_TRIGGER;
+    int error = eddy_output_reader_trigger(reader, fixture->bytes.data, fixture->bytes.size, &brief);
+    assert_int_equal(error, is_trigger ? 0 : EDDY_E_VERSION);
+    if (!is_trigger) continue;
+    const char *name = fixture->world.spec.triggers[effect.as.trigger.trigger].name;
+    assert_int_equal(brief.trigger.len, strlen(name));
+    assert_memory_equal(brief.trigger.data, name, brief.trigger.len);
+    assert_int_equal(brief.trigger_id.len, 32);
+    assert_int_equal(brief.user_id.len, effect.user_id.len);
+    assert_memory_equal(brief.user_id.data, effect.user_id.data, effect.user_id.len);
+    assert_true(brief.due_at == effect.as.trigger.due_at && brief.fired_at == effect.as.trigger.fired_at);
+    assert_true(brief.number == effect.number);
+    for (size_t size = 0; size < fixture->bytes.size; size += fixture->bytes.size / 50 + 1)
+      assert_int_equal(eddy_output_reader_trigger(reader, fixture->bytes.data, size, &brief), EDDY_E_CORRUPT);
+  }
+}
+
 static void models_and_cards_are_read(void **state) {
   struct fixture *fixture = *state;
   struct eddy_model_record record;
@@ -135,11 +159,9 @@ static void another_schema_is_another_version(void **state) {
 int main(void) {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
   const struct CMUnitTest tests[] = {
-      TEST(it_says_what_the_effect_said),
-      TEST(models_and_cards_are_read),
-      TEST(every_cut_and_every_extra_byte_is_noticed),
-      TEST(flipped_bits_do_no_harm),
-      TEST(another_schema_is_another_version),
+      TEST(it_says_what_the_effect_said), TEST(the_brief_of_a_trigger_is_taken_out),
+      TEST(models_and_cards_are_read),    TEST(every_cut_and_every_extra_byte_is_noticed),
+      TEST(flipped_bits_do_no_harm),      TEST(another_schema_is_another_version),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
