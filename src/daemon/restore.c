@@ -31,20 +31,19 @@ static void refuse(struct eddy_worker *worker, const struct eddy_partition *part
 /* Live ----------------------------------------------------------------------------------------------------------------------
  */
 
-static void say_live(struct eddy_worker *worker, const struct eddy_partition *partition) {
+static void say_restored(struct eddy_worker *worker, const struct eddy_partition *partition) {
   const struct eddy_recovery *recovery = partition->recovery;
-  eddy_log(worker->logger, EDDY_LOG_INFO, recovery && partition->meta.sequence > 0 ? "partition restored" : "partition begins",
-           "worker=%u topic=%s partition=%d offset=%" PRId64 " sequence=%" PRIu64 " incarnation=%" PRIu64
-           " users=%zu records=%" PRIu64 " bytes=%" PRIu64 " replayed=%" PRId64 " ms=%" PRId64,
-           worker->index, worker->topics.input, partition->id, partition->position, partition->meta.sequence,
-           partition->meta.incarnation, eddy_engine_users(partition->engine), recovery ? eddy_recovery_records(recovery) : 0,
-           recovery ? eddy_recovery_bytes(recovery) : 0,
-           recovery && partition->meta.sequence > 0 ? partition->position - eddy_recovery_replay_from(recovery) : 0,
+  eddy_log(worker->logger, EDDY_LOG_INFO, "partition restored",
+           "worker=%u partition=%d users=%zu records=%" PRIu64 " bytes=%" PRIu64 " replayed=%" PRId64 " ms=%" PRId64,
+           worker->index, partition->id, eddy_engine_users(partition->engine), eddy_recovery_records(recovery),
+           eddy_recovery_bytes(recovery), partition->position - eddy_recovery_replay_from(recovery),
            eddy_clock_mono() - partition->restore.started);
 }
 
 static void enter_live(struct eddy_worker *worker, struct eddy_partition *partition) {
-  say_live(worker, partition);
+  bool restored = partition->recovery && partition->meta.sequence > 0;
+  if (restored) say_restored(worker, partition);
+  eddy_tenure_say(worker, partition, restored ? "restored" : "new");
   eddy_recovery_free(partition->recovery);
   partition->recovery = NULL;
   partition->touched = partition->meta.sequence == 0;

@@ -9,6 +9,14 @@
 
 enum { RESUME_WAIT_MS = 200, LAP_MAX_MS = 60000, STANDBY_MAX_MS = 600000 };
 
+void eddy_tenure_say(struct eddy_worker *worker, const struct eddy_partition *partition, const char *profiles) {
+  eddy_log(worker->logger, EDDY_LOG_INFO, "partition assigned",
+           "worker=%u topic=%s partition=%d offset=%" PRId64 " sequence=%" PRIu64 " incarnation=%" PRIu64
+           " profiles=%s users=%zu",
+           worker->index, worker->topics.input, partition->id, partition->position, partition->meta.sequence,
+           partition->meta.incarnation, profiles, eddy_engine_users(partition->engine));
+}
+
 /* Gaining -------------------------------------------------------------------------------------------------------------------
  */
 
@@ -34,8 +42,6 @@ static int begin_one(struct eddy_worker *worker, int32_t id) {
   partition->pauses = EDDY_PAUSE_RESTORE; /* the source has paused it */
   partition->restore.started = eddy_clock_mono();
   worker->partitions[id] = partition;
-  eddy_log(worker->logger, EDDY_LOG_DEBUG, "partition assigned", "worker=%u topic=%s partition=%d", worker->index,
-           worker->topics.input, id);
   return 0;
 }
 
@@ -150,9 +156,7 @@ bool eddy_tenure_wake_standby(struct eddy_worker *worker, struct eddy_partition 
   standby->more_due = true;
   standby->base = *eddy_engine_counters(standby->engine);
   worker->partitions[partition->id] = standby;
-  eddy_log(worker->logger, EDDY_LOG_INFO, "partition taken up again",
-           "worker=%u topic=%s partition=%d offset=%" PRId64 " sequence=%" PRIu64, worker->index, worker->topics.input,
-           standby->id, standby->position, standby->meta.sequence);
+  eddy_tenure_say(worker, standby, "standby");
   if (worker->redis) {
     eddy_redis_sink_begin(worker->redis, (uint32_t)standby->id, standby->view_incarnation, standby->meta.sequence,
                           &standby->ack);

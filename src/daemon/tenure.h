@@ -19,6 +19,9 @@ void eddy_tenure_drop_all(struct eddy_worker *worker);
 bool eddy_tenure_wake_standby(struct eddy_worker *worker, struct eddy_partition *partition);
 void eddy_tenure_drop_standbys(struct eddy_worker *worker);
 
+/* "partition assigned": it is live, with profiles that are new, restored or those of a standby. */
+void eddy_tenure_say(struct eddy_worker *worker, const struct eddy_partition *partition, const char *profiles);
+
 /* Stops reading a partition for one more reason, and tries again after `wait_ms`; what was prefetched is read again then. */
 void eddy_tenure_pause(struct eddy_worker *worker, struct eddy_partition *partition, enum eddy_pause reason, int64_t wait_ms);
 /* Reads on from partition->position; if that cannot be done now, it is tried again soon. */
