@@ -8,7 +8,7 @@
 
 enum {
   NUDGE_LEAST = 1000, /* messages that once waited: less is no queue worth a question */
-  NUDGE_MS = 200,
+  NUDGE_MS = 2,       /* enough to have asked: the request itself lives on */
 };
 
 struct eddy_kafka_reader {
@@ -17,7 +17,9 @@ struct eddy_kafka_reader {
   rd_kafka_topic_t *topic;
   const struct eddy_logger *logger;
   rd_kafka_topic_partition_list_t *started;
-  int peak; /* longest that the queue was since the last nudge */
+  int length; /* of the queue, after the last poll */
+  int quiet;  /* messages taken out since one came in */
+  int peak;   /* longest that the queue was since the last nudge */
 };
 
 /* A name that this version of librdkafka does not know is left out: these are wishes. */
@@ -30,7 +32,7 @@ void eddy_kafka_reader_prefer(rd_kafka_conf_t *conf) {
   prefer(conf, "queued.min.messages", "1000000"); /* more than fit: the bytes are what limits */
   prefer(conf, "queued.max.messages.kbytes", "65536");
   prefer(conf, "fetch.message.max.bytes", "8388608");
-  prefer(conf, "fetch.max.bytes", "33554432");
+  prefer(conf, "fetch.max.bytes", "16777216");
   prefer(conf, "receive.message.max.bytes", "100000000");
   prefer(conf, "fetch.queue.backoff.ms", "10"); /* from 2.2.0 on */
   prefer(conf, "fetch.wait.max.ms", "100");
@@ -119,6 +121,9 @@ void eddy_kafka_reader_close(struct eddy_kafka_reader *reader) {
 int eddy_kafka_reader_start(struct eddy_kafka_reader *reader, int32_t partition, int64_t offset) {
   const char *name = rd_kafka_topic_name(reader->topic);
   eddy_kafka_reader_stop(reader, partition);
+  /* librdkafka would ask where the beginning is, and look for the answer half a second later. If it is not 0, it is asked then.
+   */
+  if (offset == RD_KAFKA_OFFSET_BEGINNING) offset = 0;
   if (rd_kafka_consume_start_queue(reader->topic, partition, offset, reader->queue) != 0) {
     eddy_log(reader->logger, EDDY_LOG_WARN, "topic cannot be read", "topic=%s partition=%d offset=%lld error=%s", name,
              partition, (long long)offset, rd_kafka_err2name(rd_kafka_last_error()));
@@ -134,12 +139,16 @@ void eddy_kafka_reader_stop(struct eddy_kafka_reader *reader, int32_t partition)
 }
 
 /* As in kafka_source.c: 2.0.2 looks at a queue that was full again only after a second, unless a request wakes the thread of
- * the broker. How many messages are full depends on their size, so: whenever the queue has halved. */
-static void nudge(struct eddy_kafka_reader *reader) {
+ * the broker. How many messages are full depends on their size, so: when the queue has halved, and nothing came while its last
+ * quarter was taken out. Something would have come if it were reading, and the answer would have to wait for that. */
+static void nudge(struct eddy_kafka_reader *reader, int taken) {
   int length = (int)rd_kafka_queue_length(reader->queue);
+  bool came = length + taken > reader->length;
+  reader->quiet = came ? 0 : reader->quiet + taken;
+  reader->length = length;
   if (length > reader->peak) reader->peak = length;
-  bool low = reader->peak >= NUDGE_LEAST && length <= reader->peak / 2;
-  if (!low || reader->started->cnt == 0) return;
+  bool stalled = length <= reader->peak / 2 && reader->quiet >= reader->peak / 4;
+  if (reader->peak < NUDGE_LEAST || !stalled || reader->started->cnt == 0) return;
   reader->peak = length;
   int64_t next;
   eddy_kafka_offset_ask(reader->client, rd_kafka_topic_name(reader->topic), reader->started->elems[0].partition,
@@ -149,7 +158,7 @@ static void nudge(struct eddy_kafka_reader *reader) {
 size_t eddy_kafka_reader_poll(struct eddy_kafka_reader *reader, rd_kafka_message_t **messages, size_t max) {
   rd_kafka_poll(reader->client, 0); /* errors */
   ssize_t got = rd_kafka_consume_batch_queue(reader->queue, 0, messages, max);
-  if (got > 0) nudge(reader);
+  if (got > 0) nudge(reader, (int)got);
   size_t kept = 0;
   for (ssize_t i = 0; i < got; i++) {
     if (messages[i]->err && (!messages[i]->rkt || messages[i]->partition < 0)) {
