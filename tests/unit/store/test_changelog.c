@@ -7,55 +7,7 @@
 
 #include <cmocka.h>
 
-#include "unit/store/changelog_log.h"
-#include "unit/store/fake_engine.h"
-
-enum { INTERVAL_MS = 3000, FLUSH_EVENTS = 1000, START = 500 };
-
-struct world_of_commits {
-  struct eddy_engine engine;
-  struct eddy_changelog *changelog;
-  struct eddy_changelog_commit commit;
-  struct log log;
-  struct eddy_rejected room[EDDY_REJECTED_MAX];
-};
-
-static struct eddy_changelog_options options_for(struct eddy_engine *engine, const struct eddy_allocator *allocator) {
-  return (struct eddy_changelog_options){.engine = engine,
-                                         .partition = 3,
-                                         .partition_count = 12,
-                                         .incarnation = 99,
-                                         .erasure_check = 0xabc,
-                                         .flush_interval_ms = INTERVAL_MS,
-                                         .flush_events = FLUSH_EVENTS,
-                                         .allocator = allocator};
-}
-
-static struct world_of_commits *begin(void) {
-  struct world_of_commits *world = calloc(1, sizeof *world);
-  assert_non_null(world);
-  struct eddy_changelog_options options = options_for(&world->engine, NULL);
-  struct eddy_changelog_place place = {.position = START};
-  assert_int_equal(eddy_changelog_new(&world->changelog, &options, &place, NULL, false), 0);
-  world->commit = (struct eddy_changelog_commit){.position = START, .records_max = SIZE_MAX};
-  log_init(&world->log);
-  return world;
-}
-
-static void end(struct world_of_commits *world) {
-  log_fini(&world->log);
-  eddy_changelog_free(world->changelog);
-  free(world);
-}
-
-static void write_now(struct world_of_commits *world) {
-  assert_int_equal(eddy_changelog_write(world->changelog, &world->commit, log_put, &world->log), 0);
-}
-
-static void commit(struct world_of_commits *world) {
-  write_now(world);
-  log_commit(&world->log, world->changelog, &world->commit);
-}
+#include "unit/store/commit_world.h"
 
 /* Kinds of the records from index `from` on, a letter each; capitals are tombstones. */
 static const char *kinds(const struct world_of_commits *world, size_t from) {
@@ -76,10 +28,6 @@ static struct eddy_aggregate last_aggregate(struct world_of_commits *world, stru
   assert_int_equal(record.kind, EDDY_CHANGELOG_AGGREGATE);
   if (place != NULL) *place = record.place;
   return record.aggregate;
-}
-
-static void events(struct world_of_commits *world, unsigned users) {
-  for (unsigned user = 0; user < users; user++) fake_event(&world->engine, user, world->commit.position++);
 }
 
 /* Order --------------------------------------------------------------------------------------------------------------------*/
@@ -422,11 +370,6 @@ static void the_last_trigger_is_kept(void **state) {
 }
 
 /* Refused offsets ----------------------------------------------------------------------------------------------------------*/
-
-static void reject(struct world_of_commits *world, int64_t offset) {
-  assert_int_equal(eddy_changelog_reject(world->changelog, offset), 0);
-  if (world->commit.position <= offset) world->commit.position = offset + 1;
-}
 
 static void refused_offsets_are_kept_while_they_can_be_replayed(void **state) {
   (void)state;
