@@ -1,0 +1,24 @@
+/* The inside of the oracle, shared by oracle.c, check_outputs.c and check_state.c. */
+#ifndef EDDY_SIM_PROTOCOL_ORACLE_STATE_H
+#define EDDY_SIM_PROTOCOL_ORACLE_STATE_H
+
+#include "codec/event_decoder.h"
+#include "codec/output_codec.h"
+#include "daemon/partition.h"
+#include "sim/protocol/kafka.h"
+#include "sim/protocol/outputs.h"
+
+struct oracle {
+  struct eddy_partition *partition;
+  struct eddy_model *model;
+  struct eddy_event_decoder *decoder;
+  struct eddy_event_room room;
+  struct eddy_output_codec *codec;
+  struct eddy_effects effects;
+  struct eddy_buffer json;
+  struct outputs decided;             /* triggers and receipts */
+  const struct kafka_entry **letters; /* NULL: stands for a record that was met */
+  size_t letter_count;
+};
+
+#endif
