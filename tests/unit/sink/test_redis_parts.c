@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "sink/redis_chain.h"
 #include "sink/redis_command.h"
+#include "sink/redis_errors.h"
 #include "sink/redis_pending.h"
 #include "sink/redis_url.h"
 
@@ -37,9 +39,10 @@ static void test_url_accepts_what_people_write(void **state) {
 }
 
 static void test_url_refuses_the_rest_with_a_reason(void **state) {
-  static const char *const bad[] = {"localhost:6379", "http://x", "rediss://host", "redis://", "redis://host:0", "redis://host:99999",
-                                    "redis://host/x", "redis://u:%00@h", "redis://u:%4@h", "unix://relative", "unix:///s?x=1",
-                                    "redis://[::1", "redis://[::1]9:6379"};
+  static const char *const bad[] = {"localhost:6379",     "http://x",           "rediss://host",  "redis://",
+                                    "redis://host:0",     "redis://host:99999", "redis://host/x", "redis://u:%00@h",
+                                    "redis://u:%4@h",     "unix://relative",    "unix:///s?x=1",  "redis://[::1",
+                                    "redis://[::1]9:6379"};
   (void)state;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     struct eddy_redis_url url;
@@ -173,6 +176,110 @@ static void test_an_erasure_that_failed_comes_before_a_newer_change(void **state
   eddy_redis_pending_fini(&pending);
 }
 
+/* A generation ends when nothing is left of the one before; what coalesces stays in the older. */
+static void test_generations(void **state) {
+  struct eddy_redis_pending pending;
+  struct eddy_redis_user *first, *second;
+  (void)state;
+  assert_int_equal(eddy_redis_pending_init(&pending, MAX), 0);
+  put_segment(&pending, 7, 1);
+  assert_true(eddy_redis_pending_roll(&pending));
+  put_segment(&pending, 8, 2); /* still of the generation before */
+  assert_false(eddy_redis_pending_roll(&pending));
+  assert_int_equal(eddy_redis_pending_take(&pending, &first, 1), 1);
+  put_segment(&pending, 9, 3); /* a new one while the older is on its way */
+  assert_int_equal(eddy_redis_pending_take(&pending, &second, 1), 1);
+  eddy_redis_pending_return(&pending, second);
+  assert_false(eddy_redis_pending_roll(&pending));
+  eddy_redis_pending_return(&pending, first); /* the two are one again, and as old as the older */
+  assert_false(eddy_redis_pending_roll(&pending));
+  assert_int_equal(eddy_redis_pending_take(&pending, &first, 1), 1);
+  assert_int_equal(first->to, 9);
+  eddy_redis_pending_free(&pending, first);
+  assert_true(eddy_redis_pending_roll(&pending));
+  struct eddy_redis_entry *entry = calloc(1, sizeof *entry);
+  eddy_redis_pending_add_entry(&pending, entry);
+  assert_true(eddy_redis_pending_roll(&pending));
+  assert_false(eddy_redis_pending_roll(&pending));
+  eddy_redis_pending_pop_entry(&pending);
+  assert_true(eddy_redis_pending_roll(&pending));
+  assert_int_equal(pending.outstanding[0] + pending.outstanding[1], 0);
+  eddy_redis_pending_fini(&pending);
+}
+
+/* Whatever comes in, goes out, fails and comes back: what a generation promises is kept. Each change is numbered; after a roll
+ * everything handed over before the previous roll must have been confirmed. */
+static void test_generations_keep_their_promise(void **state) {
+  enum { FLIGHTS = 6, IDS = 12 };
+  struct eddy_redis_pending pending;
+  struct eddy_redis_user *flight[FLIGHTS] = {NULL};
+  uint64_t newest[IDS] = {0}, confirmed[IDS] = {0}, closed[IDS] = {0}, rng = 20171125;
+  unsigned rolls = 0;
+  (void)state;
+  print_message("seed %llu\n", (unsigned long long)rng);
+  assert_int_equal(eddy_redis_pending_init(&pending, MAX), 0);
+  for (uint64_t number = 1; number < 200000; number++) {
+    rng = rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    unsigned dice = (unsigned)(rng >> 33), slot = (dice >> 8) % FLIGHTS, who = (dice >> 16) % IDS;
+    char id[2] = {(char)('a' + who), 0};
+    if (dice % 8 < 3) {
+      eddy_redis_pending_user(&pending, (struct eddy_str){id, 1}, MAX)->version.sequence = newest[who] = number;
+    } else if (dice % 8 < 5 && !flight[slot]) {
+      eddy_redis_pending_take(&pending, &flight[slot], 1);
+    } else if (dice % 8 < 7 && flight[slot]) {
+      if ((dice >> 24) % 4 == 0) {
+        eddy_redis_pending_return(&pending, flight[slot]);
+      } else {
+        uint64_t *at = &confirmed[flight[slot]->id[0] - 'a'], sequence = flight[slot]->version.sequence;
+        if (sequence > *at) *at = sequence;
+        eddy_redis_pending_free(&pending, flight[slot]);
+      }
+      flight[slot] = NULL;
+    } else if (dice % 8 == 7 && eddy_redis_pending_roll(&pending)) {
+      rolls++;
+      for (int i = 0; i < IDS; i++) assert_true(confirmed[i] >= closed[i]);
+      memcpy(closed, newest, sizeof closed);
+    }
+  }
+  print_message("%u rolls\n", rolls);
+  assert_true(rolls > 1000);
+  for (int i = 0; i < FLIGHTS; i++) {
+    if (flight[i]) eddy_redis_pending_free(&pending, flight[i]);
+  }
+  eddy_redis_pending_fini(&pending);
+}
+
+static void test_a_chain_tells_what_was_lost(void **state) {
+  struct eddy_redis_chain chain;
+  (void)state;
+  eddy_redis_chain_init(&chain, "app", 0xabc);
+  assert_string_equal(chain.key, "app:wrote:0000000000000abc");
+  assert_true(eddy_redis_chain_check(&chain, NULL, 0));
+  struct eddy_redis_step one = eddy_redis_chain_step(&chain), two = eddy_redis_chain_step(&chain);
+  assert_true(one.expected == 0 && one.next == two.expected && two.next > one.next);
+  eddy_redis_chain_confirm(&chain, one.next);
+  assert_true(eddy_redis_chain_check(&chain, "2", 1)); /* the answer to the second was lost */
+  assert_true(eddy_redis_chain_check(&chain, "2", 1));
+  struct eddy_redis_step three = eddy_redis_chain_step(&chain);
+  assert_true(three.expected == 2 && three.next > 2);
+  assert_true(eddy_redis_chain_check(&chain, "2", 1)); /* the third was lost on its way */
+  assert_false(eddy_redis_chain_check(&chain, "1", 1));
+  assert_true(eddy_redis_chain_step(&chain).next > three.next);
+  assert_false(eddy_redis_chain_check(&chain, NULL, 0));
+  assert_false(eddy_redis_chain_check(&chain, "99", 2));
+  assert_true(eddy_redis_chain_step(&chain).expected == 99);
+}
+
+static void test_errors_have_a_meaning(void **state) {
+  (void)state;
+  assert_true(eddy_redis_error_passes("LOADING Redis is loading the dataset in memory"));
+  assert_true(eddy_redis_error_passes("ERR Error running script: @user_script: 5: -OOM command not allowed"));
+  assert_false(eddy_redis_error_passes("WRONGTYPE Operation against a key"));
+  assert_false(eddy_redis_error_passes("ERR unknown command"));
+  assert_non_null(strstr(eddy_redis_error_advice("READONLY You can't write against a read only replica."), "replica"));
+  assert_null(eddy_redis_error_advice("ERR unknown command"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_url_accepts_what_people_write),
@@ -182,6 +289,10 @@ int main(void) {
       cmocka_unit_test(test_a_batch_that_failed_does_not_hide_a_newer_change),
       cmocka_unit_test(test_of_two_batches_that_failed_the_newer_change_wins),
       cmocka_unit_test(test_an_erasure_that_failed_comes_before_a_newer_change),
+      cmocka_unit_test(test_generations),
+      cmocka_unit_test(test_generations_keep_their_promise),
+      cmocka_unit_test(test_a_chain_tells_what_was_lost),
+      cmocka_unit_test(test_errors_have_a_meaning),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
