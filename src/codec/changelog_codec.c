@@ -168,9 +168,10 @@ static void write_rejected(const struct eddy_aggregate *aggregate, int64_t posit
   eddy_write_varint(writer, (int64_t)aggregate->rejected_count);
   for (size_t i = 0; i < aggregate->rejected_count; i++) {
     const struct eddy_rejected *run = &aggregate->rejected[i];
-    EDDY_ASSERT(run->first >= end + (i > 0) && run->end > run->first && run->end <= position);
-    eddy_write_varint(writer, run->first - end);
-    eddy_write_varint(writer, run->end - run->first - 1);
+    int64_t first = i == 0 && run->first < end ? end : run->first;
+    EDDY_ASSERT(first >= end + (i > 0) && run->end > first && run->end <= position);
+    eddy_write_varint(writer, first - end);
+    eddy_write_varint(writer, run->end - first - 1);
     end = run->end;
   }
   section_end(writer, head);

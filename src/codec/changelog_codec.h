@@ -55,7 +55,7 @@ struct eddy_aggregate {
     uint64_t sequence, trigger;
     int64_t since; /* wall time from which on trigger records may be missing */
   } redis;
-  const struct eddy_rejected *rejected; /* ascending, apart */
+  const struct eddy_rejected *rejected; /* ascending, apart; of the first, what lies before replay_from is not written */
   size_t rejected_count;                /* <= EDDY_REJECTED_MAX */
   const void *state;                    /* eddy_engine_encode_state() */
   size_t state_size;

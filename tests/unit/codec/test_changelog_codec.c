@@ -187,6 +187,20 @@ static void aggregates_come_back(void **state) {
   }
 }
 
+static void what_lies_before_replay_from_is_left_out(void **state) {
+  (void)state;
+  const struct eddy_rejected runs[] = {{10, 60}, {70, 71}};
+  struct eddy_aggregate aggregate = {.replay_from = 50, .partition_count = 1, .rejected = runs, .rejected_count = 2};
+  struct eddy_buffer value;
+  struct eddy_changelog_record record;
+  eddy_buffer_init(&value, NULL);
+  assert_int_equal(eddy_changelog_encode_aggregate(&place, &aggregate, &value), 0);
+  assert_int_equal(decode(eddy_changelog_aggregate_key(), &value, &record, NULL), 0);
+  assert_true(record.aggregate.rejected[0].first == 50 && record.aggregate.rejected[0].end == 60);
+  assert_true(record.aggregate.rejected[1].first == 70 && record.aggregate.rejected[1].end == 71);
+  eddy_buffer_fini(&value);
+}
+
 static void runs_are_optional_to_the_reader(void **state) {
   (void)state;
   static struct sample sample;
@@ -398,6 +412,7 @@ int main(void) {
       cmocka_unit_test(tombstones_have_only_a_key),
       cmocka_unit_test(foreign_keys_are_refused),
       cmocka_unit_test(aggregates_come_back),
+      cmocka_unit_test(what_lies_before_replay_from_is_left_out),
       cmocka_unit_test(runs_are_optional_to_the_reader),
       cmocka_unit_test(damage_is_noticed),
       cmocka_unit_test(a_record_under_another_key_is_refused),
