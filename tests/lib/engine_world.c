@@ -226,6 +226,12 @@ static uint64_t mix_delta(uint64_t hash, const struct eddy_model_delta *delta) {
   return mix(hash, delta->users, sizeof(uint64_t) * delta->count);
 }
 
+static uint64_t mix_erased(uint64_t hash, const struct eddy_profile_erased *erased) {
+  hash = MIX(hash, erased->erased_at);
+  hash = MIX(hash, erased->had_profile);
+  return mix_str(hash, erased->event_id);
+}
+
 uint64_t world_effects_hash(uint64_t hash, const struct eddy_effects *effects, size_t from) {
   for (size_t i = from; i < effects->count; i++) {
     const struct eddy_effect *effect = &effects->items[i];
@@ -237,6 +243,7 @@ uint64_t world_effects_hash(uint64_t hash, const struct eddy_effects *effects, s
       hash = mix_trigger(hash, &effect->as.trigger);
     }
     if (effect->kind == EDDY_MODEL_DELTA) hash = mix_delta(hash, &effect->as.delta);
+    if (effect->kind == EDDY_PROFILE_ERASED) hash = mix_erased(hash, &effect->as.erased);
   }
   return hash;
 }

@@ -408,7 +408,8 @@ static void do_events(struct run *run) {
   size_t count = 0, before = run->effects.count, wanted = 1 + (size_t)eddy_rng_below(&run->rng, BATCH);
   for (; count < wanted && run->position + (int64_t)count < EVENTS; count++) {
     batch[count] = events[run->position + (int64_t)count].event;
-    run->last_event[user_number(batch[count].user_id)] = run->position + (int64_t)count;
+    bool counts = batch[count].type != EDDY_USER_MERGED; /* not supported: as if it had not come */
+    if (counts) run->last_event[user_number(batch[count].user_id)] = run->position + (int64_t)count;
   }
   assert_int_equal(eddy_engine_step_batch(run->engine, batch, count, EDDY_TIME_NONE, &run->effects), count);
   if (run->shadow != NULL) {
