@@ -118,13 +118,16 @@ static void test_stops_and_starts_again(void **state) {
     assert_int_equal(seen.values, 20);
     eddy_kafka_reader_stop(reader, 1);
   }
+  fill(1, 1);
+  for (int i = 0; i < 200; i++) poll_once(reader, &seen);
+  assert_int_equal(seen.values, 20); /* stopped */
   for (int round = 0; round < 5; round++) { /* with messages under way: none of the old run between those of the new one */
     seen.next[1] = 10 + round;
     assert_int_equal(eddy_kafka_reader_start(reader, 1, 10 + round), 0);
     if (round & 1) nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
   }
   seen.values = 0;
-  await(reader, &seen, &seen.values, 6);
+  await(reader, &seen, &seen.values, 7);
   eddy_kafka_reader_close(reader); /* started still */
   close(fd);
 }
@@ -135,7 +138,7 @@ static void test_an_offset_past_the_end_reads_all(void **state) {
   int fd = eventfd(0, EFD_NONBLOCK);
   struct eddy_kafka_reader *reader = open_reader(rd_kafka_mock_cluster_bootstraps(cluster), fd);
   assert_int_equal(eddy_kafka_reader_start(reader, 1, 1000), 0);
-  await(reader, &seen, &seen.values, 20);
+  await(reader, &seen, &seen.values, 21);
   eddy_kafka_reader_close(reader);
   close(fd);
 }
