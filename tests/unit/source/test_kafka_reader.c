@@ -120,7 +120,7 @@ static void test_stops_and_starts_again(void **state) {
   }
   fill(1, 1);
   for (int i = 0; i < 200; i++) poll_once(reader, &seen);
-  assert_int_equal(seen.values, 20); /* stopped */
+  assert_int_equal(seen.values, 20);
   for (int round = 0; round < 5; round++) { /* with messages under way: none of the old run between those of the new one */
     seen.next[1] = 10 + round;
     assert_int_equal(eddy_kafka_reader_start(reader, 1, 10 + round), 0);
