@@ -19,6 +19,7 @@ enum {
   RETRY_MIN_MS = 20,
   RETRY_MAX_MS = 1000,
   BLOCKED_MAX_MS = 300000,
+  PROOF_TRIES = 5,
 };
 
 static const char *state_name(enum eddy_commit_state state) {
@@ -214,22 +215,6 @@ static bool was_committed(const struct eddy_worker *worker, const rd_kafka_topic
   return false;
 }
 
-/* Whether nobody else can have owned our partitions meanwhile: the coordinator takes offsets only under the present generation,
- * and a new one begins only after we were told. Nothing is committed. */
-static enum eddy_txn_result prove_membership(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *stable) {
-  enum eddy_txn_result result = eddy_kafka_sink_begin(worker->sink);
-  if (result != EDDY_TXN_DONE) return result;
-  rd_kafka_consumer_group_metadata_t *group = eddy_kafka_source_group(worker->source);
-  int64_t started = eddy_clock_mono();
-  do {
-    eddy_worker_beat(worker);
-    result = eddy_kafka_sink_send_offsets(worker->sink, stable, group, CALL_MS);
-  } while (result == EDDY_TXN_RETRY && eddy_clock_mono() - started < outcome_ms(worker));
-  rd_kafka_consumer_group_metadata_destroy(group);
-  enum eddy_txn_result ended = eddy_kafka_sink_abort(worker->sink, outcome_ms(worker));
-  return result == EDDY_TXN_DONE ? ended : result;
-}
-
 /* The committed offsets of our partitions; NULL if nobody answers. */
 static rd_kafka_topic_partition_list_t *read_back(struct eddy_worker *worker, rd_kafka_topic_partition_list_t *list) {
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -245,6 +230,38 @@ static rd_kafka_topic_partition_list_t *read_back(struct eddy_worker *worker, rd
   return NULL;
 }
 
+/* Whether nobody else can have owned our partitions meanwhile: the coordinator takes offsets only under the present generation,
+ * and a new one begins only after we were told. Nothing is committed. */
+static enum eddy_txn_result try_membership(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *stable) {
+  enum eddy_txn_result result = eddy_kafka_sink_begin(worker->sink);
+  if (result != EDDY_TXN_DONE) return result;
+  rd_kafka_consumer_group_metadata_t *group = eddy_kafka_source_group(worker->source);
+  int64_t started = eddy_clock_mono();
+  do {
+    eddy_worker_beat(worker);
+    result = eddy_kafka_sink_send_offsets(worker->sink, stable, group, CALL_MS);
+  } while (result == EDDY_TXN_RETRY && eddy_clock_mono() - started < outcome_ms(worker));
+  rd_kafka_consumer_group_metadata_destroy(group);
+  enum eddy_txn_result ended = eddy_kafka_sink_abort(worker->sink, outcome_ms(worker));
+  if (ended == EDDY_TXN_DONE) return result;
+  renew_sink(worker);
+  if (ended == EDDY_TXN_FENCED) return EDDY_TXN_FENCED;
+  return eddy_commit_open(worker) != 0 || result == EDDY_TXN_STALE ? EDDY_TXN_STALE : EDDY_TXN_RETRY;
+}
+
+/* DONE: proved; STALE: disproved. The sink is as good as new after both. */
+static enum eddy_txn_result prove_membership(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *stable) {
+  enum eddy_txn_result result = EDDY_TXN_RETRY;
+  for (int tries = 0; tries < PROOF_TRIES && !worker->failed; tries++) {
+    result = try_membership(worker, stable);
+    if (result == EDDY_TXN_DONE || result == EDDY_TXN_STALE || result == EDDY_TXN_FENCED) break;
+    if (!worker->sink || eddy_kafka_sink_state(worker->sink) == EDDY_TXN_READY) continue;
+    renew_sink(worker);
+    if (eddy_commit_open(worker) != 0) break;
+  }
+  return result;
+}
+
 /* One commit ahead: ours, if nobody else can have made it. */
 static void resolve(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *stable) {
   if (!was_committed(worker, stable)) {
@@ -253,6 +270,7 @@ static void resolve(struct eddy_worker *worker, const rd_kafka_topic_partition_l
     return;
   }
   enum eddy_txn_result proof = prove_membership(worker, stable);
+  if (worker->failed) return;
   if (proof == EDDY_TXN_DONE) {
     disown_others(worker, stable, 1, true);
     committed(worker);
@@ -261,7 +279,7 @@ static void resolve(struct eddy_worker *worker, const rd_kafka_topic_partition_l
     aborted(worker);
   } else {
     eddy_worker_fail(worker, 75, "outcome of a commit is unknown", "worker=%u reason=\"%s\"", worker->index,
-                     eddy_kafka_sink_why(worker->sink));
+                     worker->sink ? eddy_kafka_sink_why(worker->sink) : "fenced by another producer");
   }
 }
 

@@ -76,6 +76,7 @@ static void begin_live(struct eddy_worker *worker, struct eddy_partition *partit
 }
 
 static void begin_replay(struct eddy_worker *worker, struct eddy_partition *partition) {
+  if (worker->redis && !partition->resyncing) eddy_redis_sink_complete(worker->redis, (uint32_t)partition->id);
   int64_t from = eddy_recovery_replay_from(partition->recovery);
   if (partition->meta.sequence == 0 || from >= partition->committed) {
     begin_live(worker, partition);
@@ -138,14 +139,15 @@ static bool begin_resend(struct eddy_worker *worker, struct eddy_partition *part
 }
 
 static bool misses_triggers(const struct eddy_aggregate *aggregate) {
-  return EDDY_RULE(REDIS_RESENDS) && aggregate->redis.known && aggregate->has_trigger &&
-         aggregate->last_trigger > aggregate->redis.trigger;
+  bool newer = aggregate->last_trigger > aggregate->redis.trigger || aggregate->redis.trigger == 0; /* 0: none */
+  return EDDY_RULE(REDIS_RESENDS) && aggregate->redis.known && aggregate->has_trigger && newer;
 }
 
 /* The view goes on where the predecessor left it (rule 26). */
 static void begin_view(struct eddy_worker *worker, struct eddy_partition *partition) {
   const struct eddy_aggregate *aggregate = partition->recovery ? eddy_recovery_aggregate(partition->recovery) : NULL;
-  struct eddy_redis_ack ack = {0};
+  /* A partition without a past: there is nothing that Redis could lack. */
+  struct eddy_redis_ack ack = {.known = partition->meta.sequence == 0, .since = eddy_clock_wall()};
   if (aggregate) {
     ack = (struct eddy_redis_ack){.known = aggregate->redis.known,
                                   .sequence = aggregate->redis.sequence,

@@ -90,7 +90,8 @@ void eddy_redis_partition_check(struct eddy_redis_partition *partition, const ch
            text ? text : "");
   if (!read_field(partition->field, &ignored)) partition->field[0] = '\0'; /* as the script sees it */
   partition->checked = true;
-  if (partition->known && !reaches(partition->field, partition->incarnation, partition->stored.sequence)) {
+  bool has_something = partition->known && partition->stored.sequence > 0;
+  if (has_something && !reaches(partition->field, partition->incarnation, partition->stored.sequence)) {
     eddy_redis_partition_lose(partition);
   }
 }
