@@ -17,7 +17,9 @@ static void keep_trouble(rd_kafka_t *kafka, int error, const char *reason, void 
 static void count_delivery(rd_kafka_t *kafka, const rd_kafka_message_t *message, void *opaque) {
   struct eddy_cmd_client *client = opaque;
   (void)kafka;
+  struct eddy_cmd_delivery *delivery = message->_private;
   if (!message->err) client->delivered++;
+  if (!message->err && delivery) *delivery = (struct eddy_cmd_delivery){true, message->partition, message->offset};
   if (message->err) snprintf(client->trouble, sizeof(client->trouble), "%s", rd_kafka_err2str(message->err));
 }
 

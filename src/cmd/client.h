@@ -9,8 +9,15 @@ enum { EDDY_CMD_REACH_MS = 10000 }; /* how long a broker may take to answer at a
 
 struct eddy_cmd_client {
   rd_kafka_t *kafka;
-  char trouble[256]; /* what librdkafka said last */
+  char trouble[256];  /* what librdkafka said last */
   uint64_t delivered; /* records that a writer has seen acknowledged */
+};
+
+/* Where a record arrived, for whoever gives one as the opaque of rd_kafka_producev(). */
+struct eddy_cmd_delivery {
+  bool arrived;
+  int32_t partition;
+  int64_t offset;
 };
 
 /* Does not connect yet. 0, or -1 with a sentence in `why`. The client must stay where it is. */

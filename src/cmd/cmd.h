@@ -17,6 +17,8 @@ int eddy_cmd_check(int argc, char **argv);
 int eddy_cmd_produce(int argc, char **argv);
 int eddy_cmd_tail(int argc, char **argv);
 int eddy_cmd_topics(int argc, char **argv);
+int eddy_cmd_forget(int argc, char **argv);
+int eddy_cmd_redis(int argc, char **argv);
 int eddy_cmd_config(int argc, char **argv);
 int eddy_cmd_version(int argc, char **argv);
 

@@ -22,6 +22,8 @@ static const struct command commands[] = {
     {"produce", eddy_cmd_produce, "write events from standard input to the input topic"},
     {"tail", eddy_cmd_tail, "print the records of a topic as JSON lines"},
     {"topics", eddy_cmd_topics, "create the topics that are missing, say how the others differ"},
+    {"forget", eddy_cmd_forget, "erase users: profile, timers, Redis"},
+    {"redis", eddy_cmd_redis, "remove the view in Redis, so that it is written anew"},
     {"config", eddy_cmd_config, "the configuration's reference"},
     {"version", eddy_cmd_version, "versions of eddy and its libraries"},
 };

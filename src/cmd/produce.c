@@ -2,13 +2,10 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
 
-#include "base/memory.h"
-#include "cmd/client.h"
 #include "cmd/cmd.h"
-#include "codec/container.h"
+#include "cmd/input.h"
 #include "codec/event_error.h"
 #include "source/file_source.h"
 
@@ -23,20 +20,15 @@ static const char usage[] =
     "Exit codes: 0 all events arrived, 65 a line was no event, 69 no broker or topic, or an event did not arrive, 78 the\n"
     "configuration.\n";
 
-enum { HEADER_BYTES = 10, FULL_WAIT_MS = 100, FLUSH_MS = 60000 };
-
 struct request {
   const char *config, *topic;
   bool json;
 };
 
 struct produce {
-  const struct request *request;
-  const char *topic;
-  struct eddy_cmd_client client;
+  struct eddy_cmd_input input;
   struct eddy_file_source *source;
-  struct eddy_buffer value;
-  uint64_t sent, bad;
+  uint64_t bad;
 };
 
 static int read_options(int argc, char **argv, struct request *request) {
@@ -62,45 +54,13 @@ static void name_bad_line(void *ctx, uint64_t number, int error, const char *why
           why[0] ? why : eddy_event_error_text(error));
 }
 
-static int encode(struct produce *produce, const struct eddy_event *event) {
-  uint8_t header[HEADER_BYTES];
-  produce->value.size = 0;
-  if (produce->request->json) {
-    int error = eddy_event_to_json(event, &produce->value);
-    if (!error) produce->value.size--; /* the line feed */
-    return error;
-  }
-  eddy_event_header(header);
-  int error = eddy_buffer_append(&produce->value, header, sizeof(header));
-  return error ? error : eddy_event_encode(event, &produce->value);
-}
-
-/* Waits while the client's queue is full. 0 or 69 after a message. */
-static int send_event(struct produce *produce, const struct eddy_event *event) {
-  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__QUEUE_FULL;
-  if (encode(produce, event) != 0) return EX_OSERR;
-  while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-    error = rd_kafka_producev(produce->client.kafka, RD_KAFKA_V_TOPIC(produce->topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                              RD_KAFKA_V_KEY(event->user_id.data, event->user_id.len),
-                              RD_KAFKA_V_VALUE(produce->value.data, produce->value.size), RD_KAFKA_V_END);
-    rd_kafka_poll(produce->client.kafka, error ? FULL_WAIT_MS : 0);
-  }
-  if (!error) {
-    produce->sent++;
-    return 0;
-  }
-  fprintf(stderr, "eddy produce: an event of %.*s: %s\n", (int)event->user_id.len, event->user_id.data,
-          rd_kafka_err2str(error));
-  return EX_UNAVAILABLE;
-}
-
 /* One event at a time: what stands in a pipe is sent when it comes. */
 static int send_all(struct produce *produce) {
   struct eddy_event event;
   char why[512];
   int count = 0, code = 0;
   while (code == 0 && (count = eddy_file_source_read(produce->source, &event, 1, why, sizeof(why))) > 0) {
-    code = send_event(produce, &event);
+    code = eddy_cmd_input_send(&produce->input, &event, NULL);
   }
   if (count < 0) {
     fprintf(stderr, "eddy produce: %s\n", why);
@@ -110,41 +70,16 @@ static int send_all(struct produce *produce) {
 }
 
 static int finish(struct produce *produce, int code) {
-  rd_kafka_flush(produce->client.kafka, FLUSH_MS);
-  uint64_t arrived = produce->client.delivered;
-  fprintf(stderr, "%" PRIu64 " event%s to %s\n", arrived, arrived == 1 ? "" : "s", produce->topic);
-  if (arrived < produce->sent) {
-    fprintf(stderr, "eddy produce: %" PRIu64 " did not arrive: %s\n", produce->sent - arrived,
-            eddy_cmd_client_why(&produce->client, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT));
-    return EX_UNAVAILABLE;
-  }
+  int flushed = eddy_cmd_input_flush(&produce->input);
+  uint64_t arrived = produce->input.client.delivered;
+  fprintf(stderr, "%" PRIu64 " event%s to %s\n", arrived, arrived == 1 ? "" : "s", produce->input.topic);
+  if (flushed) return flushed;
   return code ? code : produce->bad ? EX_DATAERR : EX_OK;
-}
-
-/* Asks for all topics: asking for one could make it. 0 or 69 after a message. */
-static int look_for_topic(struct produce *produce, const struct eddy_config *config) {
-  const struct rd_kafka_metadata *metadata;
-  rd_kafka_resp_err_t error = rd_kafka_metadata(produce->client.kafka, 1, NULL, &metadata, EDDY_CMD_REACH_MS);
-  if (error) {
-    fprintf(stderr, "eddy produce: no broker at %s: %s\n", config->kafka.brokers, eddy_cmd_client_why(&produce->client, error));
-    return EX_UNAVAILABLE;
-  }
-  bool found = false;
-  for (int i = 0; i < metadata->topic_cnt; i++) found = found || strcmp(metadata->topics[i].topic, produce->topic) == 0;
-  rd_kafka_metadata_destroy(metadata);
-  if (found) return 0;
-  fprintf(stderr, "eddy produce: topic %s does not exist; `eddy topics create` makes it\n", produce->topic);
-  return EX_UNAVAILABLE;
 }
 
 static int run(struct produce *produce, const struct eddy_config *config) {
   char why[512];
-  produce->topic = produce->request->topic ? produce->request->topic : config->kafka.input;
-  if (eddy_cmd_client_open(&produce->client, config, EDDY_KAFKA_WRITER, why, sizeof(why)) != 0) {
-    fprintf(stderr, "eddy produce: %s\n", why);
-    return EX_CONFIG;
-  }
-  int code = look_for_topic(produce, config);
+  int code = eddy_cmd_input_open(&produce->input, config);
   if (code) return code;
   if (eddy_file_source_open(&produce->source, "-", why, sizeof(why)) != 0) {
     fprintf(stderr, "eddy produce: %s\n", why);
@@ -156,16 +91,14 @@ static int run(struct produce *produce, const struct eddy_config *config) {
 
 int eddy_cmd_produce(int argc, char **argv) {
   struct request request = {0};
-  struct produce produce = {.request = &request};
   struct eddy_config config;
   if (eddy_cmd_help(argc, argv, usage)) return EX_OK;
   int code = read_options(argc, argv, &request);
   if (code) return code;
-  eddy_buffer_init(&produce.value, NULL);
+  struct produce produce = {.input = {.command = "produce", .topic = request.topic, .json = request.json}};
   code = eddy_config_load(&config, request.config, stderr) == 0 ? run(&produce, &config) : EX_CONFIG;
   if (produce.source) eddy_file_source_close(produce.source);
-  eddy_cmd_client_close(&produce.client);
-  eddy_buffer_fini(&produce.value);
+  eddy_cmd_input_close(&produce.input);
   eddy_config_free(&config);
   return code;
 }

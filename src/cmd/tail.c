@@ -15,7 +15,7 @@ static const char usage[] =
     "usage: eddy tail [-c FILE] TOPIC [-o WHERE] [-n N] [-e] [-J]\n\n"
     "Prints the records of a topic as JSON lines, committed ones only. TOPIC is events (the input), segment-changes, "
     "triggers,\n"
-    "suppressed, model-delta, model, segments or dlq. Goes on until it is interrupted.\n\n"
+    "suppressed, receipts, model-delta, model, segments or dlq. Goes on until it is interrupted.\n\n"
     "  -c, --config FILE   the configuration (default: built-in)\n"
     "  -o, --offset WHERE  beginning, end, an offset, or -N: the last N offsets (commits take some) of each partition;\n"
     "                      default -10\n"

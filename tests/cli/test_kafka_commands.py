@@ -60,3 +60,25 @@ def test_produce_reads_standard_input_only(broken):
     refused(eddy("produce", "events.jsonl"), 64, "Events come from standard input")
     refused(eddy("produce", "-t"), 64, "-t needs a value")
     refused(eddy("produce", "-c", broken, input=""), 78, "did you mean `brokers`?")
+
+
+def test_forget_wants_users(broken):
+    refused(eddy("forget"), 64, "whom?")
+    refused(eddy("forget", "ann", ""), 64, "`` is no user")
+    refused(eddy("forget", "a\nb"), 64, "is no user: user_id must be 1-255 bytes")
+    refused(eddy("forget", "x" * 256), 64, "is no user")
+    refused(eddy("forget", "--wiat", "ann"), 64, "unknown option --wiat")
+    refused(eddy("forget", "-c", broken, "ann"), 78, "did you mean `brokers`?")
+
+
+def test_redis_does_one_thing(broken, tmp_path):
+    refused(eddy("redis"), 64, "`eddy redis rebuild`")
+    refused(eddy("redis", "rebiuld"), 64, "there is no `rebiuld`, only `rebuild`")
+    refused(eddy("redis", "rebuild", "eddy.yaml"), 64, "what is eddy.yaml? A file needs -c")
+    refused(eddy("redis", "rebuild", "-c", broken), 78, "did you mean `brokers`?")
+    refused(eddy("redis", "rebuild"), 78, "no redis.url is configured")
+    path = tmp_path / "eddy.yaml"
+    path.write_text("redis: {url: 'redis://:secret@127.0.0.1:1'}\n")
+    result = eddy("redis", "rebuild", "-c", str(path))
+    refused(result, 69, "Connection refused")
+    assert "secret" not in result.stderr

@@ -1,0 +1,234 @@
+/* eddy forget: a user_erased event per user onto the input topic, which is the only way to erase somebody. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sysexits.h>
+
+#include "cmd/cmd.h"
+#include "cmd/input.h"
+#include "codec/event_check.h"
+#include "codec/event_error.h"
+#include "codec/json_out.h"
+#include "codec/output_read.h"
+#include "daemon/clock.h"
+#include "daemon/topics.h"
+
+static const char usage[] =
+    "usage: eddy forget [-c FILE] [--wait] USER...\n\n"
+    "Writes an event user_erased for each user to the input topic: eddy then drops the profile and what waits for the user, "
+    "deletes\n"
+    "its keys in Redis, ignores its later events until it consents anew, and leaves a receipt on <app>.receipts. Prints per "
+    "user\n"
+    "one JSON line with user_id, event_id, partition and offset. What is on Kafka already goes by the retention of its "
+    "topic.\n\n"
+    "  -c, --config FILE   the configuration (default: built-in)\n"
+    "      --wait          wait for the receipts, for 30 s\n\n"
+    "Exit codes: 0 all events arrived, 69 no broker or topic, or an event did not arrive, 75 a receipt has not come (yet), 78 "
+    "the\n"
+    "configuration.\n";
+
+enum { UUID_TEXT = 36, RECEIPT_WAIT_MS = 30000, POLL_MS = 100 };
+
+struct erasure {
+  struct eddy_str user_id;
+  char event_id[UUID_TEXT + 1];
+  struct eddy_cmd_delivery delivery;
+  bool done; /* the receipt has come */
+};
+
+struct forget {
+  const char *config_path;
+  bool wait;
+  struct eddy_cmd_input input;
+  struct erasure *erasures;
+  size_t count;
+  struct eddy_cmd_client reader;
+  struct eddy_cmd_reading reading;
+  struct eddy_topics topics;
+  struct eddy_output_reader *receipts;
+  struct eddy_buffer line;
+};
+
+/* Users ---------------------------------------------------------------------------------------------------------------------*/
+
+/* RFC 9562, version 4. */
+static int make_uuid(char text[UUID_TEXT + 1]) {
+  uint8_t bytes[16];
+  if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) return -1;
+  bytes[6] = (uint8_t)((bytes[6] & 0x0F) | 0x40);
+  bytes[8] = (uint8_t)((bytes[8] & 0x3F) | 0x80);
+  size_t length = 0;
+  for (size_t i = 0; i < sizeof(bytes); i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text[length++] = '-';
+    snprintf(text + length, 3, "%02x", bytes[i]);
+    length += 2;
+  }
+  return 0;
+}
+
+static struct eddy_event event_of(const struct erasure *erasure) {
+  struct eddy_event event = eddy_event_empty;
+  event.type = EDDY_USER_ERASED;
+  event.user_id = erasure->user_id;
+  event.event_time = eddy_clock_wall();
+  event.event_id = (struct eddy_str){erasure->event_id, UUID_TEXT};
+  event.source = EDDY_STR("eddy forget");
+  return event;
+}
+
+static int read_users(struct forget *forget, char **argv, int count) {
+  if (count == 0) return eddy_cmd_misuse(argv[0], "whom?");
+  forget->erasures = calloc((size_t)count, sizeof(*forget->erasures));
+  if (!forget->erasures) return EX_OSERR;
+  for (; forget->count < (size_t)count; forget->count++) {
+    struct erasure *erasure = &forget->erasures[forget->count];
+    const char *user = argv[optind + (int)forget->count];
+    size_t length = strlen(user);
+    erasure->user_id = (struct eddy_str){user, (uint32_t)(length > UINT32_MAX ? UINT32_MAX : length)};
+    if (make_uuid(erasure->event_id) != 0) return EX_OSERR;
+    struct eddy_event event = event_of(erasure);
+    int error = eddy_event_check(&event);
+    if (error) return eddy_cmd_misuse(argv[0], "`%s` is no user: %s", user, eddy_event_error_text(error));
+  }
+  return 0;
+}
+
+static int read_options(int argc, char **argv, struct forget *forget) {
+  static const struct option options[] = {
+      {"config", required_argument, NULL, 'c'}, {"wait", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
+  opterr = 0;
+  for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option);
+    if (option == 'c') forget->config_path = optarg;
+    if (option == 'w') forget->wait = true;
+  }
+  return read_users(forget, argv, argc - optind);
+}
+
+/* Receipts ------------------------------------------------------------------------------------------------------------------*/
+
+static int refuse(const char *what, const char *why) {
+  fprintf(stderr, "eddy forget: %s: %s\n", what, why);
+  return EX_UNAVAILABLE;
+}
+
+/* From where each partition ends now, so that no receipt is missed. */
+static int start_reading(struct forget *forget, const char *topic, int32_t partitions) {
+  rd_kafka_resp_err_t error = eddy_cmd_reading_open(&forget->reading, forget->reader.kafka, topic);
+  for (int32_t i = 0; i < partitions && !error; i++) {
+    int64_t low, high;
+    error = rd_kafka_query_watermark_offsets(forget->reader.kafka, topic, i, &low, &high, EDDY_CMD_REACH_MS);
+    if (!error) error = eddy_cmd_reading_start(&forget->reading, i, high);
+  }
+  return error ? refuse(topic, eddy_cmd_client_why(&forget->reader, error)) : 0;
+}
+
+static int open_receipts(struct forget *forget, const struct eddy_config *config) {
+  char why[512] = "out of memory";
+  int32_t found[EDDY_TOPIC_ALL];
+  if (eddy_topics_init(&forget->topics, config) != 0 || eddy_output_reader_new(&forget->receipts, EDDY_OUTPUT_RECEIPT) != 0 ||
+      eddy_cmd_client_open(&forget->reader, config, EDDY_KAFKA_READER, why, sizeof(why)) != 0) {
+    refuse("receipts", why);
+    return EX_CONFIG;
+  }
+  const char *topic = forget->topics.names[EDDY_OUTPUT_RECEIPT];
+  rd_kafka_resp_err_t error = eddy_topics_survey(&forget->topics, forget->reader.kafka, EDDY_CMD_REACH_MS, found);
+  if (error) return refuse(config->kafka.brokers, eddy_cmd_client_why(&forget->reader, error));
+  if (found[EDDY_OUTPUT_RECEIPT] == 0) return refuse(topic, "does not exist; `eddy topics create` makes it");
+  return start_reading(forget, topic, found[EDDY_OUTPUT_RECEIPT]);
+}
+
+/* Of whom a record is the receipt: how many came true. */
+static size_t take_receipt(struct forget *forget, const rd_kafka_message_t *message) {
+  forget->line.size = 0;
+  if (message->err || eddy_output_reader_json(forget->receipts, message->payload, message->len, &forget->line) != 0) return 0;
+  json_t *json = json_loadb((const char *)forget->line.data, forget->line.size, 0, NULL);
+  const char *event_id = json_string_value(json_object_get(json, "event_id"));
+  size_t came = 0;
+  for (size_t i = 0; event_id && i < forget->count; i++) {
+    struct erasure *erasure = &forget->erasures[i];
+    if (erasure->done || strcmp(erasure->event_id, event_id) != 0) continue;
+    erasure->done = true;
+    came++;
+  }
+  json_decref(json);
+  return came;
+}
+
+static int await_receipts(struct forget *forget) {
+  size_t missing = forget->count;
+  int64_t until = eddy_clock_mono() + RECEIPT_WAIT_MS;
+  while (missing > 0 && eddy_clock_mono() < until) {
+    rd_kafka_message_t *message = eddy_cmd_reading_next(&forget->reading, POLL_MS);
+    rd_kafka_poll(forget->reader.kafka, 0);
+    if (!message) continue;
+    missing -= take_receipt(forget, message);
+    rd_kafka_message_destroy(message);
+  }
+  if (missing == 0) return EX_OK;
+  fprintf(stderr,
+          "eddy forget: no receipt of %zu of %zu within 30 s; the events stand on %s and will be carried out once `eddy run` "
+          "reads them\n",
+          missing, forget->count, forget->input.topic);
+  return EX_TEMPFAIL;
+}
+
+/* The work ------------------------------------------------------------------------------------------------------------------*/
+
+static void print_erasure(struct forget *forget, const struct erasure *erasure) {
+  struct eddy_json_out out;
+  forget->line.size = 0;
+  eddy_json_begin(&out, &forget->line);
+  eddy_json_open(&out, '{');
+  eddy_json_key(&out, "user_id");
+  eddy_json_string(&out, erasure->user_id);
+  eddy_json_key(&out, "event_id");
+  eddy_json_literal(&out, erasure->event_id);
+  eddy_json_key(&out, "partition");
+  eddy_json_integer(&out, erasure->delivery.partition);
+  eddy_json_key(&out, "offset");
+  eddy_json_integer(&out, erasure->delivery.offset);
+  eddy_json_close(&out, '}');
+  if (eddy_json_end(&out) == 0) fwrite(forget->line.data, 1, forget->line.size, stdout);
+}
+
+static int run(struct forget *forget, const struct eddy_config *config) {
+  int code = forget->wait ? open_receipts(forget, config) : 0;
+  if (code == 0) code = eddy_cmd_input_open(&forget->input, config);
+  if (code) return code;
+  for (size_t i = 0; i < forget->count && code == 0; i++) {
+    struct eddy_event event = event_of(&forget->erasures[i]);
+    code = eddy_cmd_input_send(&forget->input, &event, &forget->erasures[i].delivery);
+  }
+  int flushed = eddy_cmd_input_flush(&forget->input);
+  for (size_t i = 0; i < forget->count; i++) {
+    if (forget->erasures[i].delivery.arrived) print_erasure(forget, &forget->erasures[i]);
+  }
+  fflush(stdout);
+  if (code || flushed) return code ? code : flushed;
+  return forget->wait ? await_receipts(forget) : EX_OK;
+}
+
+int eddy_cmd_forget(int argc, char **argv) {
+  struct forget forget = {.input = {.command = "forget"}};
+  struct eddy_config config;
+  if (eddy_cmd_help(argc, argv, usage)) return EX_OK;
+  int code = read_options(argc, argv, &forget);
+  if (code == 0) {
+    eddy_buffer_init(&forget.line, NULL);
+    code = eddy_config_load(&config, forget.config_path, stderr) == 0 ? run(&forget, &config) : EX_CONFIG;
+    eddy_cmd_reading_close(&forget.reading);
+    eddy_cmd_client_close(&forget.reader);
+    eddy_cmd_input_close(&forget.input);
+    eddy_output_reader_free(forget.receipts);
+    eddy_topics_fini(&forget.topics);
+    eddy_buffer_fini(&forget.line);
+    eddy_config_free(&config);
+  }
+  free(forget.erasures);
+  return code;
+}

@@ -1,0 +1,83 @@
+#include "cmd/input.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "codec/container.h"
+
+enum { HEADER_BYTES = 10, FULL_WAIT_MS = 100, FLUSH_MS = 60000 };
+
+/* Asks for all topics: asking for one could make it. 0 or 69 after a message. */
+static int look_for_topic(struct eddy_cmd_input *input, const struct eddy_config *config) {
+  const struct rd_kafka_metadata *metadata;
+  rd_kafka_resp_err_t error = rd_kafka_metadata(input->client.kafka, 1, NULL, &metadata, EDDY_CMD_REACH_MS);
+  if (error) {
+    fprintf(stderr, "eddy %s: no broker at %s: %s\n", input->command, config->kafka.brokers,
+            eddy_cmd_client_why(&input->client, error));
+    return EX_UNAVAILABLE;
+  }
+  bool found = false;
+  for (int i = 0; i < metadata->topic_cnt; i++) found = found || strcmp(metadata->topics[i].topic, input->topic) == 0;
+  rd_kafka_metadata_destroy(metadata);
+  if (found) return 0;
+  fprintf(stderr, "eddy %s: topic %s does not exist; `eddy topics create` makes it\n", input->command, input->topic);
+  return EX_UNAVAILABLE;
+}
+
+int eddy_cmd_input_open(struct eddy_cmd_input *input, const struct eddy_config *config) {
+  char why[512];
+  eddy_buffer_init(&input->value, NULL);
+  if (!input->topic) input->topic = config->kafka.input;
+  if (eddy_cmd_client_open(&input->client, config, EDDY_KAFKA_WRITER, why, sizeof(why)) == 0)
+    return look_for_topic(input, config);
+  fprintf(stderr, "eddy %s: %s\n", input->command, why);
+  return EX_CONFIG;
+}
+
+void eddy_cmd_input_close(struct eddy_cmd_input *input) {
+  eddy_cmd_client_close(&input->client);
+  eddy_buffer_fini(&input->value);
+}
+
+static int encode(struct eddy_cmd_input *input, const struct eddy_event *event) {
+  uint8_t header[HEADER_BYTES];
+  input->value.size = 0;
+  if (input->json) {
+    int error = eddy_event_to_json(event, &input->value);
+    if (!error) input->value.size--; /* the line feed */
+    return error;
+  }
+  eddy_event_header(header);
+  int error = eddy_buffer_append(&input->value, header, sizeof(header));
+  return error ? error : eddy_event_encode(event, &input->value);
+}
+
+int eddy_cmd_input_send(struct eddy_cmd_input *input, const struct eddy_event *event, struct eddy_cmd_delivery *delivery) {
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__QUEUE_FULL;
+  if (encode(input, event) != 0) return EX_OSERR;
+  while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+    error =
+        rd_kafka_producev(input->client.kafka, RD_KAFKA_V_TOPIC(input->topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                          RD_KAFKA_V_KEY(event->user_id.data, event->user_id.len),
+                          RD_KAFKA_V_VALUE(input->value.data, input->value.size), RD_KAFKA_V_OPAQUE(delivery), RD_KAFKA_V_END);
+    rd_kafka_poll(input->client.kafka, error ? FULL_WAIT_MS : 0);
+  }
+  if (!error) {
+    input->sent++;
+    return 0;
+  }
+  fprintf(stderr, "eddy %s: an event of %.*s: %s\n", input->command, (int)event->user_id.len, event->user_id.data,
+          rd_kafka_err2str(error));
+  return EX_UNAVAILABLE;
+}
+
+int eddy_cmd_input_flush(struct eddy_cmd_input *input) {
+  rd_kafka_flush(input->client.kafka, FLUSH_MS);
+  uint64_t arrived = input->client.delivered;
+  if (arrived == input->sent) return 0;
+  fprintf(stderr, "eddy %s: %" PRIu64 " did not arrive: %s\n", input->command, input->sent - arrived,
+          eddy_cmd_client_why(&input->client, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT));
+  return EX_UNAVAILABLE;
+}

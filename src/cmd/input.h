@@ -1,0 +1,29 @@
+/* Events onto the input topic, as `eddy produce` and `eddy forget` write them: Avro or JSON, keyed by user_id, idempotent. One
+ * thread; a call blocks while the client's queue is full.
+ */
+#ifndef EDDY_CMD_INPUT_H
+#define EDDY_CMD_INPUT_H
+
+#include "base/memory.h"
+#include "cmd/client.h"
+#include "eddy/event.h"
+
+struct eddy_cmd_input {
+  const char *command; /* in front of messages */
+  const char *topic;
+  bool json;
+  struct eddy_cmd_client client;
+  struct eddy_buffer value;
+  uint64_t sent;
+};
+
+/* 0, or 69 or 78 after a message. The topic must exist. */
+int eddy_cmd_input_open(struct eddy_cmd_input *input, const struct eddy_config *config);
+void eddy_cmd_input_close(struct eddy_cmd_input *input); /* never opened is fine, too */
+
+/* Sends one. `delivery` (NULL = not wanted) is filled in during a later call. 0, or 69 or 71 after a message. */
+int eddy_cmd_input_send(struct eddy_cmd_input *input, const struct eddy_event *event, struct eddy_cmd_delivery *delivery);
+/* Waits until all have arrived: 0, or 69 after a message. */
+int eddy_cmd_input_flush(struct eddy_cmd_input *input);
+
+#endif
