@@ -13,7 +13,6 @@ enum { IDLE_COMMITS_PER_LAP = 32 };
 struct plan {
   bool ready;
   bool reset;  /* every dirty profile was written: nothing is left to replay */
-  bool layout; /* the layout was written */
   bool marked; /* the engine has been told already */
   int64_t position, mono;
   struct eddy_hand hand; /* where the hand will stand */
@@ -77,13 +76,10 @@ static size_t runs_before(const struct runs *runs, int64_t position) {
   return count;
 }
 
-/* Forgets what lies before `position`. */
-static void runs_trim(struct runs *runs, int64_t position) {
+static void runs_forget(struct runs *runs, int64_t position) {
   size_t gone = runs_before(runs, position);
   runs->count -= gone;
-  if (runs->count == 0) return;
   if (gone > 0) memmove(runs->items, runs->items + gone, runs->count * sizeof *runs->items);
-  if (runs->items[0].first < position) runs->items[0].first = position;
 }
 
 static int go_on(struct eddy_changelog *changelog, const struct eddy_aggregate *aggregate) {
@@ -94,7 +90,7 @@ static int go_on(struct eddy_changelog *changelog, const struct eddy_aggregate *
   struct runs *runs = &changelog->rejected;
   runs->count = aggregate->rejected_count;
   if (runs->count > 0) memcpy(runs->items, aggregate->rejected, runs->count * sizeof *runs->items);
-  runs_trim(runs, aggregate->replay_from);
+  runs_forget(runs, aggregate->replay_from);
   return 0;
 }
 
@@ -208,9 +204,7 @@ static int put_layout(struct output *output) {
   struct eddy_str key = eddy_changelog_layout_key(eddy_engine_layout_id(output->engine), room);
   changelog->value.size = 0;
   int error = eddy_changelog_encode_layout(&output->place, key, bytes, size, &changelog->value);
-  if (error == 0) error = hand_out(output, key, false);
-  changelog->plan.layout = true;
-  return error;
+  return error != 0 ? error : hand_out(output, key, false);
 }
 
 static int put_tombstones(struct output *output) {
@@ -379,7 +373,7 @@ static int put_aggregate(struct output *output) {
 static void plan_begin(struct eddy_changelog *changelog, const struct eddy_changelog_commit *commit) {
   struct plan *plan = &changelog->plan;
   EDDY_ASSERT(commit->position >= changelog->position);
-  plan->ready = plan->reset = plan->layout = plan->marked = false;
+  plan->ready = plan->reset = plan->marked = false;
   plan->position = commit->position;
   plan->mono = commit->mono;
   plan->hand = changelog->hand;
@@ -442,10 +436,10 @@ void eddy_changelog_committed(struct eddy_changelog *changelog) {
   changelog->timed = true;
   changelog->mono = plan->mono;
   changelog->owed = plan->owed;
-  changelog->layout_known = changelog->layout_known || plan->layout;
+  changelog->layout_known = true;
   changelog->has_trigger = plan->has_trigger;
   changelog->last_trigger = plan->last_trigger;
-  runs_trim(&changelog->rejected, eddy_hand_replay_from(&changelog->hand));
+  runs_forget(&changelog->rejected, eddy_hand_replay_from(&changelog->hand));
 }
 
 void eddy_changelog_aborted(struct eddy_changelog *changelog) {
