@@ -255,7 +255,7 @@ static enum eddy_txn_result prove_membership(struct eddy_worker *worker, const r
   for (int tries = 0; tries < PROOF_TRIES && !worker->failed; tries++) {
     result = try_membership(worker, stable);
     if (result == EDDY_TXN_DONE || result == EDDY_TXN_STALE || result == EDDY_TXN_FENCED) break;
-    if (!worker->sink || eddy_kafka_sink_state(worker->sink) == EDDY_TXN_READY) continue;
+    if (worker->sink && eddy_kafka_sink_state(worker->sink) == EDDY_TXN_READY) continue;
     renew_sink(worker);
     if (eddy_commit_open(worker) != 0) break;
   }
@@ -382,9 +382,8 @@ static bool produce(struct eddy_worker *worker, struct eddy_outbox *outbox) {
 }
 
 void eddy_commit_produce(struct eddy_worker *worker) {
-  if (worker->outbox.produced < worker->outbox.count && !worker->failed && !worker->stale && begin(worker)) {
-    produce(worker, &worker->outbox);
-  }
+  if (worker->outbox.produced == worker->outbox.count || !worker->sink || worker->failed || worker->stale) return;
+  if (begin(worker)) produce(worker, &worker->outbox);
 }
 
 bool eddy_commit_is_due(const struct eddy_worker *worker) {

@@ -28,7 +28,8 @@ const char *eddy_partition_state_name(enum eddy_partition_state state);
 
 /* How far a restore has come; times are monotonic. */
 struct eddy_restore_progress {
-  int64_t started, read_at, replay_started;
+  int64_t started, replay_started;
+  int64_t watched_at, waited_ms; /* waiting for something that must come, without the time that we stood still ourselves */
   int64_t said_at;
   int64_t changelog_first, changelog_end; /* offsets */
   int64_t changelog_at;                   /* next offset to read */

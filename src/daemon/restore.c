@@ -19,6 +19,7 @@ enum {
   RETRY_MS = 200,
   NOMEM_WAIT_MS = 5000,
   SAY_MS = 5000,
+  STEP_MAX_MS = 500,
   MARKER_MAX_MS = 15000,     /* what was committed is visible everywhere by then */
   RESEND_MARGIN_MS = 300000, /* clocks of brokers and ours may differ */
 };
@@ -133,7 +134,7 @@ static bool begin_resend(struct eddy_worker *worker, struct eddy_partition *part
   rd_kafka_resp_err_t error =
       eddy_kafka_reader_at_time(worker->trigger_reader, partition->id, since > 0 ? since : 0, &offset, CALL_MS);
   if (error || eddy_kafka_reader_start(worker->trigger_reader, partition->id, offset) != 0) return false;
-  partition->restore.read_at = eddy_clock_mono();
+  partition->restore.waited_ms = 0;
   eddy_partition_enter(worker, partition, EDDY_PARTITION_RESENDING);
   return true;
 }
@@ -214,7 +215,7 @@ static void begin_reading(struct eddy_worker *worker, struct eddy_partition *par
     return;
   }
   progress->changelog_at = progress->changelog_first;
-  progress->read_at = eddy_clock_mono();
+  progress->waited_ms = 0;
   eddy_partition_enter(worker, partition, EDDY_PARTITION_READING);
 }
 
@@ -269,6 +270,15 @@ static void changelog_read(struct eddy_worker *worker, struct eddy_partition *pa
   }
 }
 
+/* The contradiction may be that somebody else has committed since we asked. */
+static void refuse_if_it_holds(struct eddy_worker *worker, struct eddy_partition *partition, const char *why) {
+  if (eddy_restore_still_holds(worker, partition)) {
+    refuse(worker, partition, worker->topics.names[EDDY_TOPIC_PROFILES], why);
+  } else {
+    eddy_restore_anew(worker, partition, RETRY_MS);
+  }
+}
+
 static void judge(struct eddy_worker *worker, struct eddy_partition *partition, enum eddy_recovery_result result,
                   const char *why) {
   switch (result) {
@@ -287,21 +297,20 @@ static void judge(struct eddy_worker *worker, struct eddy_partition *partition, 
       eddy_restore_anew(worker, partition, NOMEM_WAIT_MS);
       break;
     case EDDY_RECOVERY_REFUSED:
-      refuse(worker, partition, worker->topics.names[EDDY_TOPIC_PROFILES], why);
+      refuse_if_it_holds(worker, partition, why);
       break;
   }
 }
 
 /* Everything that is decided was read, and the aggregate was not among it: its marker may be on the way. */
-static void wait_for_aggregate(struct eddy_worker *worker, struct eddy_partition *partition) {
-  if (eddy_clock_mono() - partition->restore.read_at < MARKER_MAX_MS) return;
+static void miss_aggregate(struct eddy_worker *worker, struct eddy_partition *partition) {
   char why[300];
   snprintf(why, sizeof(why),
            "offset %" PRId64 " of sequence %" PRIu64
            " is committed, but the changelog has no aggregate of it up to offset %" PRId64
            ": it was deleted or made anew. Bring it back, or begin anew under another app name",
            partition->committed, partition->meta.sequence, partition->restore.changelog_at);
-  refuse(worker, partition, worker->topics.names[EDDY_TOPIC_PROFILES], why);
+  refuse_if_it_holds(worker, partition, why);
 }
 
 static void take_changelog(struct eddy_worker *worker, struct eddy_partition *partition, const rd_kafka_message_t *message) {
@@ -312,7 +321,7 @@ static void take_changelog(struct eddy_worker *worker, struct eddy_partition *pa
   }
   if (message->err || message->offset < partition->restore.changelog_at) return;
   partition->restore.changelog_at = message->offset + 1;
-  partition->restore.read_at = eddy_clock_mono();
+  partition->restore.waited_ms = 0;
   judge(worker, partition,
         eddy_recovery_take(partition->recovery, message->key, message->key_len, message->payload, message->len, message->offset,
                            why, sizeof(why)),
@@ -368,15 +377,24 @@ static void say_progress(struct eddy_worker *worker, struct eddy_partition *part
            done > 0 ? seconds * (1 - done) / done : 0);
 }
 
-static void watch_partition(struct eddy_worker *worker, struct eddy_partition *partition, int64_t mono) {
-  say_progress(worker, partition, mono);
-  if (partition->state == EDDY_PARTITION_READING && partition->meta.sequence > 0) wait_for_aggregate(worker, partition);
-  if (partition->state != EDDY_PARTITION_RESENDING || mono - partition->restore.read_at < MARKER_MAX_MS) return;
+static void miss_triggers(struct eddy_worker *worker, struct eddy_partition *partition) {
   eddy_log(worker->logger, EDDY_LOG_WARN, "triggers cannot be read back",
            "topic=%s partition=%d hint=\"its retention is too short\"", worker->topics.names[EDDY_OUTPUT_TRIGGER],
            partition->id);
   eddy_kafka_reader_stop(worker->trigger_reader, partition->id);
   begin_replay(worker, partition);
+}
+
+/* Time counts only while we were there to see what came. */
+static void watch_partition(struct eddy_worker *worker, struct eddy_partition *partition, int64_t mono) {
+  struct eddy_restore_progress *progress = &partition->restore;
+  int64_t step = mono - progress->watched_at;
+  progress->waited_ms += progress->watched_at == 0 ? 0 : step < STEP_MAX_MS ? step : STEP_MAX_MS;
+  progress->watched_at = mono;
+  say_progress(worker, partition, mono);
+  if (progress->waited_ms < MARKER_MAX_MS) return;
+  if (partition->state == EDDY_PARTITION_READING && partition->meta.sequence > 0) miss_aggregate(worker, partition);
+  if (partition->state == EDDY_PARTITION_RESENDING) miss_triggers(worker, partition);
 }
 
 uint32_t eddy_restore_count(const struct eddy_worker *worker) {

@@ -14,7 +14,7 @@ rd_kafka_topic_partition_list_t *eddy_restore_committed(struct eddy_worker *work
                                                         rd_kafka_resp_err_t *error) {
   rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(worker->partition_count);
   rd_kafka_topic_partition_list_add_range(list, worker->topics.input, 0, worker->partition_count - 1);
-  *error = eddy_kafka_source_committed(worker->source, list, timeout_ms);
+  *error = eddy_kafka_source_committed(worker->source, list, CALL_MS);
   if (!*error) return list;
   rd_kafka_topic_partition_list_destroy(list);
   return NULL;
@@ -104,7 +104,7 @@ bool eddy_restore_find(struct eddy_worker *worker) {
   int64_t mono = eddy_clock_mono();
   rd_kafka_resp_err_t error;
   if (!any_due(worker, mono)) return false;
-  rd_kafka_topic_partition_list_t *committed = eddy_restore_committed(worker, CALL_MS, &error);
+  rd_kafka_topic_partition_list_t *committed = read_committed(worker, &error);
   if (!committed) {
     try_later(worker, error);
     return false;
@@ -117,4 +117,16 @@ bool eddy_restore_find(struct eddy_worker *worker) {
   }
   rd_kafka_topic_partition_list_destroy(committed);
   return true;
+}
+
+bool eddy_restore_still_holds(struct eddy_worker *worker, const struct eddy_partition *partition) {
+  rd_kafka_resp_err_t error;
+  struct eddy_offset_meta meta = {0};
+  rd_kafka_topic_partition_list_t *committed = read_committed(worker, &error);
+  if (!committed) return false;
+  const rd_kafka_topic_partition_t *stable = &committed->elems[partition->id];
+  if (stable->offset >= 0) eddy_offset_meta_parse(stable->metadata, stable->metadata_size, &meta);
+  bool holds = meta.sequence == partition->meta.sequence;
+  rd_kafka_topic_partition_list_destroy(committed);
+  return holds;
 }

@@ -9,7 +9,7 @@
 /* Tries to find every partition whose time has come: sets meta and committed, and `found`. True if there were any. */
 bool eddy_restore_find(struct eddy_worker *worker);
 
-/* The stable committed offsets of all partitions of the input; NULL if they cannot be had now (*error says why). */
-rd_kafka_topic_partition_list_t *eddy_restore_committed(struct eddy_worker *worker, int timeout_ms, rd_kafka_resp_err_t *error);
+/* Whether what was found still holds: nobody has committed for the partition since. False also if nobody answers. */
+bool eddy_restore_still_holds(struct eddy_worker *worker, const struct eddy_partition *partition);
 
 #endif
