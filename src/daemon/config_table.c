@@ -98,7 +98,8 @@ static const struct eddy_config_key profile_keys[] = {
                 "memory only and every start begins with none (benchmarks, trials)"},
     {.name = "flush_interval", .type = EDDY_CONFIG_DURATION, AT(state.flush_interval_ms),
      RANGE(EDDY_SECOND_MS, EDDY_HOUR_MS), .unit = "s",
-     .meaning = "within this time every changed profile is written, if not earlier; events since then are read again after a crash"},
+     .meaning = "within this time every changed profile is written, if not earlier; events since then are read again after a "
+                "crash"},
     {.name = "flush_events", .type = EDDY_CONFIG_COUNT, AT(state.flush_events), RANGE(1000, 1000000000),
      .meaning = "the same in events of a worker: bounds what a restart after a crash reads again"},
     {.name = "erasure_key", .type = EDDY_CONFIG_TEXT, AT(state.erasure_key), .check = eddy_config_check_secret,

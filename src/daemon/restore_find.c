@@ -10,8 +10,8 @@ enum {
   UNSTABLE_MAX_MS = 40000, /* transaction.timeout.ms and 30 s: by then the coordinator has ended what somebody left open */
 };
 
-rd_kafka_topic_partition_list_t *eddy_restore_committed(struct eddy_worker *worker, int timeout_ms,
-                                                        rd_kafka_resp_err_t *error) {
+/* The stable committed offsets of all partitions of the input: those of the others tell the incarnation. NULL: not now. */
+static rd_kafka_topic_partition_list_t *read_committed(struct eddy_worker *worker, rd_kafka_resp_err_t *error) {
   rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(worker->partition_count);
   rd_kafka_topic_partition_list_add_range(list, worker->topics.input, 0, worker->partition_count - 1);
   *error = eddy_kafka_source_committed(worker->source, list, CALL_MS);

@@ -58,8 +58,9 @@ static void answer_ready(const struct eddy_pipeline_stats *stats, int64_t mono, 
   if (stats->restoring > 0) json_array_append_new(missing, json_string("partitions whose state is still being restored"));
   bool ready = json_array_size(missing) == 0;
   put_json(reply, ready ? 200 : 503,
-           json_pack("{s:b, s:o, s:I, s:I, s:I}", "ready", ready, "missing", missing, "partitions", (json_int_t)stats->partitions,
-                     "paused", (json_int_t)stats->paused, "restoring", (json_int_t)stats->restoring));
+           json_pack("{s:b, s:o, s:I, s:I, s:I}", "ready", ready, "missing", missing, "partitions",
+                     (json_int_t)stats->partitions, "paused", (json_int_t)stats->paused, "restoring",
+                     (json_int_t)stats->restoring));
 }
 
 static void answer_segments(const struct eddy_pipeline_stats *stats, int64_t mono, int64_t started_at,
