@@ -354,7 +354,7 @@ static int put_aggregate(struct output *output) {
                                      .written_at = commit->wall,
                                      .last_trigger = plan->last_trigger,
                                      .has_trigger = plan->has_trigger,
-                                     .rejected = runs->items + gone,
+                                     .rejected = gone < runs->count ? &runs->items[gone] : NULL,
                                      .rejected_count = runs->count - gone,
                                      .state = state,
                                      .state_size = eddy_engine_encode_state(output->engine, state, sizeof state)};

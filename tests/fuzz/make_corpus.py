@@ -115,10 +115,38 @@ def container_seeds():
     seed("container", "garbage", container_file("null", [(3, body() + b"\0\x7f" * 20)]))
 
 
+def changelog_record(key, body, tombstone=False, version=1, place=(0, 1, 2, 100)):
+    """One piece of fuzz_changelog's input; the target makes the checksum right."""
+    value = bytes([version]) + b"\0\0\0\0" + b"".join(number(n) for n in place) + body
+    return bytes([1 if tombstone else 2, len(key)]) + (len(key) + len(value)).to_bytes(2, "little") + key + value
+
+
+def aggregate(replay_from=50, rejected=(2, 0, 9, 5, 4), state=b""):
+    sections = [(replay_from, 1, 0, 7, TIME, 1, 6), (1, 1, 3, TIME), rejected]
+    packed = [b"".join(number(n) for n in section) for section in sections] + [state]
+    return b"".join(len(section).to_bytes(4, "little") + section for section in packed)
+
+
+def changelog_seeds():
+    erased = changelog_record(b"e12345678", number(TIME))
+    last = changelog_record(b"a", aggregate())
+    for name, choice in (("recovery", 0), ("nothing", 1), ("adopt", 3)):
+        seed("changelog", name, bytes([choice]) + erased + changelog_record(b"l1234", b"layout") + last)
+    gone = changelog_record(b"pann", b"", tombstone=True)
+    seed("changelog", "tombstones", b"\0" + gone + changelog_record(b"e12345678", b"", tombstone=True) + last)
+    seed("changelog", "profile", b"\0" + changelog_record(b"pann", b"\1" * 40) + last)
+    seed("changelog", "order", b"\0" + erased + changelog_record(b"e12345678", number(5), place=(0, 1, 1, 90)))
+    seed("changelog", "newer", b"\0" + changelog_record(b"e12345678", number(5), place=(0, 1, 3, 90)))
+    seed("changelog", "version", b"\0" + changelog_record(b"pann", b"x", version=9))
+    seed("changelog", "runs", b"\0" + changelog_record(b"a", aggregate(rejected=(8193, 1, 1))))
+    seed("changelog", "empty", b"\1")
+
+
 def main():
     decoder_seeds()
     schema_seeds()
     container_seeds()
+    changelog_seeds()
     for name, value in JSON_EVENTS.items():
         seed("event_json", name, json.dumps(value).encode())
     seed("event_json", "number", b'{"type":"page_viewed","user_id":"u1","event_time":1.5}')
