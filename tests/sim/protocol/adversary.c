@@ -14,7 +14,8 @@ enum {
   JUMP_MS = 9000,
   DRAIN_ROUNDS = 60000,
   DRAIN_STEP_MS = 10,
-  SETTLE_MS = 9000
+  SETTLE_MS = 9000,
+  TOMBSTONE_MS = 24 * 3600000, /* of the wall clock */
 };
 
 static int any_process(struct sim *sim) {
@@ -130,7 +131,9 @@ static void delay_end(struct sim *sim) {
 
 static void compact(struct sim *sim) {
   int topic = sim_output(sim, "profiles");
-  if (topic >= 0) kafka_compact(&sim->kafka, topic, (int)sim_below(sim, (uint64_t)sim->partitions), sim_chance(sim, 50));
+  int64_t kept = sim->configs[0].redis.url ? TOMBSTONE_MS : 0; /* only the view needs them for longer: delete.retention.ms */
+  if (topic < 0) return;
+  kafka_compact(&sim->kafka, topic, (int)sim_below(sim, (uint64_t)sim->partitions), sim_wall(sim) - kept);
 }
 
 static void hurt_redis(struct sim *sim) {
@@ -173,8 +176,11 @@ static void may_freeze(struct sim *sim, struct life *life) {
 
 static void run_somebody(struct sim *sim) {
   int process = any_process(sim);
-  step_life(sim, &sim->lives[process]);
-  if (sim->lives[process] && !sim->lives[process]->stopping) may_freeze(sim, sim->lives[process]);
+  struct life **life = &sim->lives[process];
+  if (*life && !(*life)->frozen) {
+    step_life(sim, life);
+    if (*life && !(*life)->stopping) may_freeze(sim, *life);
+  }
   if (sim_chance(sim, 5)) step_life(sim, &sim->old[process]);
 }
 

@@ -82,6 +82,9 @@ static void commit_moves(struct journal *journal, int partition, uint64_t number
 static void on_decided(void *ctx, struct kafka_txn *txn) {
   struct sim *sim = ctx;
   const struct note *note = txn->note;
+  sim_trace(sim, "%c: transaction %s, offsets %lld '%s', %lld '%s'", 'a' + txn->process,
+            txn->state == KAFKA_TXN_COMMITTED ? "committed" : "aborted", (long long)txn->offsets[0].offset,
+            txn->offsets[0].metadata, (long long)txn->offsets[1].offset, txn->offsets[1].metadata);
   for (int i = 0; note && i < sim->partitions && txn->state == KAFKA_TXN_COMMITTED; i++) {
     if (note->sent[i].count > 0) commit_moves(sim->journal, i, note->sent[i].number, note->sent[i].count);
   }

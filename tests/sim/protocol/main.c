@@ -4,6 +4,7 @@
  *   sim_protocol_run --seed S [--trace]        one
  *   sim_protocol_run --ablate [--seeds N]      with each rule switched off in turn some seed must break
  *   ... --without RULE                         with one rule switched off
+ *   ... --apart                                each seed in a process of its own: goes on after a broken invariant
  */
 #include <signal.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ enum { WHY = 512, SEED_SECONDS = 60 };
 
 struct options {
   uint64_t first, seeds;
-  bool trace, ablate;
+  bool trace, ablate, apart;
 };
 
 static const char *const rule_names[] = {
@@ -45,24 +46,6 @@ static bool run(uint64_t seed, bool trace, char why[WHY]) {
   snprintf(running, sizeof running, "seed %llu ends the process\n", (unsigned long long)seed);
   return sim_run(&options, why, WHY);
 }
-
-static int run_seeds(const struct options *options) {
-  uint64_t broken = 0;
-  char why[WHY];
-  for (uint64_t i = 0; i < options->seeds; i++) {
-    uint64_t seed = options->first + i;
-    if (run(seed, options->trace, why)) continue;
-    broken++;
-    printf("seed %llu: %s\n    alone: sim_protocol_run --seed %llu --trace\n", (unsigned long long)seed, why,
-           (unsigned long long)seed);
-    fflush(stdout);
-  }
-  printf("%llu seeds from %llu on, %llu broken\n", (unsigned long long)options->seeds, (unsigned long long)options->first,
-         (unsigned long long)broken);
-  return broken > 0;
-}
-
-/* Ablation ---------------------------------------------------------------------------------------------------------------- */
 
 /* In a process of its own, since a broken invariant ends it. Answers what broke, "" = nothing. */
 static void run_apart(uint64_t seed, char why[WHY]) {
@@ -89,6 +72,29 @@ static void run_apart(uint64_t seed, char why[WHY]) {
   waitpid(child, &status, 0);
   if (WIFSIGNALED(status)) snprintf(why, WHY, "%s", WTERMSIG(status) == SIGALRM ? "does not end" : "a broken invariant");
 }
+
+static int run_seeds(const struct options *options) {
+  uint64_t broken = 0;
+  char why[WHY];
+  for (uint64_t i = 0; i < options->seeds; i++) {
+    uint64_t seed = options->first + i;
+    if (options->apart) {
+      run_apart(seed, why);
+    } else {
+      run(seed, options->trace, why);
+    }
+    if (!why[0]) continue;
+    broken++;
+    printf("seed %llu: %s\n    alone: sim_protocol_run --seed %llu --trace\n", (unsigned long long)seed, why,
+           (unsigned long long)seed);
+    fflush(stdout);
+  }
+  printf("%llu seeds from %llu on, %llu broken\n", (unsigned long long)options->seeds, (unsigned long long)options->first,
+         (unsigned long long)broken);
+  return broken > 0;
+}
+
+/* Ablation ---------------------------------------------------------------------------------------------------------------- */
 
 static int ablate(const struct options *options) {
   int unnoticed = 0;
@@ -133,6 +139,8 @@ static int read_options(int argc, char **argv, struct options *options) {
       options->trace = true;
     } else if (strcmp(argv[i], "--ablate") == 0) {
       options->ablate = true;
+    } else if (strcmp(argv[i], "--apart") == 0) {
+      options->apart = true;
     } else if (strcmp(argv[i], "--seeds") == 0) {
       options->seeds = strtoull(value, NULL, 10), i++;
     } else if (strcmp(argv[i], "--first") == 0) {
@@ -140,7 +148,8 @@ static int read_options(int argc, char **argv, struct options *options) {
     } else if (strcmp(argv[i], "--seed") == 0) {
       options->first = strtoull(value, NULL, 10), options->seeds = 1, i++;
     } else if (strcmp(argv[i], "--without") != 0 || switch_off(value) != 0) {
-      fprintf(stderr, "usage: sim_protocol_run [--seeds N] [--first S] [--seed S] [--trace] [--ablate] [--without RULE]\n");
+      fprintf(stderr,
+              "usage: sim_protocol_run [--seeds N] [--first S] [--seed S] [--trace] [--ablate] [--apart] [--without RULE]\n");
       return -1;
     } else {
       i++;
@@ -152,6 +161,7 @@ static int read_options(int argc, char **argv, struct options *options) {
 int main(int argc, char **argv) {
   struct options options;
   if (read_options(argc, argv, &options) != 0) return 2;
+  if (options.trace) setvbuf(stdout, NULL, _IOLBF, 0);
   signal(SIGABRT, on_abort);
   int status = options.ablate ? ablate(&options) : run_seeds(&options);
   world_fini();

@@ -8,6 +8,9 @@
 #include "sim/protocol/sim.h"
 #include "source/kafka_reader.h"
 
+/* Wall time runs faster here than waits do: what a margin of minutes is for, transactions that last, takes hours. */
+#define MARGIN_MS (INT64_C(40000) * SIM_TIME_SCALE)
+
 struct reading {
   bool on, end_told;
   int64_t offset;
@@ -89,7 +92,7 @@ rd_kafka_resp_err_t eddy_kafka_reader_at_time(struct eddy_kafka_reader *reader, 
   rd_kafka_resp_err_t error = eddy_kafka_reader_bounds(reader, partition, &low, offset, timeout_ms);
   const struct kafka_log *log = &reader->sim->kafka.logs[reader->topic][partition];
   for (int64_t i = *offset - 1; !error && i >= 0; i--) {
-    if (log->entries[i].time >= time) *offset = i;
+    if (log->entries[i].time >= time - MARGIN_MS) *offset = i;
   }
   return error;
 }

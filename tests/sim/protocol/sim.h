@@ -20,8 +20,8 @@
 #define SIM_EPOCH_MS INT64_C(1700000000000)
 
 enum {
-  SIM_TIME_SCALE = 2000, /* the wall clock runs that much faster than the processes' waits: days in a minute */
-  SIM_SESSION_MS = 8000,
+  SIM_TIME_SCALE = 2000,  /* the wall clock runs that much faster than the processes' waits: days in a minute */
+  SIM_SESSION_MS = 12000, /* as in the configuration (world.c) */
   SIM_DELAYED_MAX = 8,
 };
 

@@ -11,7 +11,7 @@ static const char yaml[] =
     "app: sim\n"
     "instance: %c\n"
     "seed: 7\n"
-    "kafka: {schemas: sim, commit_interval: 100ms}\n"
+    "kafka: {schemas: sim, commit_interval: 100ms, properties: {session.timeout.ms: '12000'}}\n"
     "redis: {url: 'redis://127.0.0.1:1', buffer_max: 1MiB}\n"
     "time: {allowed_lateness: 10m, at_end: hold, publish_after: none}\n"
     "profile: {idle_ttl: 1d, cart_ttl: 20h, memory_max: none, recent_ids: 6, viewed_items: 4}\n"
@@ -53,10 +53,10 @@ static void draw_rates(struct sim *sim) {
   sim->rates = (struct sim_rates){.abort = PICK(sim, 0, 0, 100),
                                   .unknown = PICK(sim, 0, 0, 150),
                                   .lost_reply = PICK(sim, 0, 30),
-                                  .crash = PICK(sim, 1, 3, 10),
-                                  .freeze = PICK(sim, 2, 10),
+                                  .crash = PICK(sim, 1, 2, 5),
+                                  .freeze = PICK(sim, 2, 6),
                                   .zombie = PICK(sim, 0, 0, 20, 100),
-                                  .rebalance = PICK(sim, 3, 15),
+                                  .rebalance = PICK(sim, 2, 8),
                                   .rare = PICK(sim, 0, 50, 150),
                                   .redis_down = PICK(sim, 0, 5),
                                   .redis_loss = PICK(sim, 0, 0, 0, 2),
