@@ -371,6 +371,10 @@ int64_t eddy_recovery_replay_from(const struct eddy_recovery *recovery) {
   return recovery->replay_from;
 }
 
+int64_t eddy_recovery_position(const struct eddy_recovery *recovery) {
+  return recovery->position;
+}
+
 bool eddy_recovery_skip(struct eddy_recovery *recovery, int64_t offset) {
   const struct eddy_aggregate *aggregate = &recovery->aggregate;
   while (recovery->skip_at < aggregate->rejected_count && aggregate->rejected[recovery->skip_at].end <= offset)

@@ -406,6 +406,7 @@ static void the_log_must_have_what_is_replayed(void **state) {
     } else {
       struct eddy_changelog *changelog;
       assert_int_equal(eddy_recovery_replay_from(next->recovery), cases[i].replay_from);
+      assert_int_equal(eddy_recovery_position(next->recovery), cases[i].start > AT ? cases[i].start : AT);
       assert_int_equal(eddy_recovery_finish(next->recovery, &changelog), 0);
       assert_int_equal(eddy_changelog_replay_from(changelog), cases[i].replay_from);
       eddy_changelog_free(changelog);
