@@ -24,6 +24,32 @@ struct eddy_redis_partition *eddy_redis_acks_make(struct eddy_redis_acks *acks, 
   return &acks->partitions[partition];
 }
 
+/* ---- tenures ---- */
+
+/* What a tenure before this one has handed over to this very sink needs no hand-over again, if nobody has committed since. */
+void eddy_redis_partition_begin(struct eddy_redis_partition *partition, struct eddy_redis_version at,
+                                const struct eddy_redis_mark *stored, int64_t wall) {
+  bool is_whole = partition->kept && partition->incarnation == at.incarnation && partition->now.sequence == at.sequence;
+  uint64_t trigger = is_whole ? partition->now.trigger : 0;
+  *partition = (struct eddy_redis_partition){.in_tenure = true, .incarnation = at.incarnation};
+  if (stored) {
+    partition->known = true;
+    partition->stored = *stored;
+    if (trigger < stored->trigger) trigger = stored->trigger;
+  }
+  partition->now = (struct eddy_redis_mark){at.sequence, trigger, wall};
+  if (is_whole || at.sequence == 0 || (stored && stored->sequence == at.sequence)) {
+    partition->sync = EDDY_REDIS_SOUND;
+  } else {
+    partition->sync = stored ? EDDY_REDIS_CATCHING : EDDY_REDIS_LOST;
+  }
+}
+
+void eddy_redis_partition_end(struct eddy_redis_partition *partition) {
+  bool whole = partition->in_tenure ? partition->sync == EDDY_REDIS_SOUND : partition->kept;
+  *partition = (struct eddy_redis_partition){.kept = whole, .incarnation = partition->incarnation, .now = partition->now};
+}
+
 /* ---- marks ---- */
 
 static void roll_one(struct eddy_redis_partition *partition) {
@@ -44,6 +70,7 @@ void eddy_redis_acks_roll(struct eddy_redis_acks *acks, struct eddy_redis_pendin
 }
 
 void eddy_redis_partition_lose(struct eddy_redis_partition *partition) {
+  partition->kept = false;
   if (!partition->in_tenure) return;
   partition->sync = EDDY_REDIS_LOST;
   partition->has_closed = partition->has_written = false;

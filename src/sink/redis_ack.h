@@ -26,12 +26,12 @@ enum { EDDY_REDIS_FIELD_MAX = 41 }; /* "<incarnation>-<sequence>" */
 
 struct eddy_redis_partition {
   bool in_tenure;
+  bool kept;      /* no tenure, but everything up to `now` was handed over to this sink and nothing of it was lost since */
   bool checked;   /* on this connection: `field` is what Redis says */
   bool excused;   /* on this connection a refused write has led to a full resynchronisation already */
   uint32_t asked; /* position among the fields being asked for, from 1; 0 = none */
   enum eddy_redis_sync sync;
   uint64_t incarnation;
-  int64_t begun_at; /* wall time */
   bool known, has_written, has_closed;
   bool named;   /* in the heartbeat in flight ... */
   bool sending; /* ... with `sent` */
@@ -50,6 +50,11 @@ void eddy_redis_acks_fini(struct eddy_redis_acks *acks);
 /* NULL if there never was a tenure of it, or memory is short (make). */
 struct eddy_redis_partition *eddy_redis_acks_find(const struct eddy_redis_acks *acks, uint32_t partition);
 struct eddy_redis_partition *eddy_redis_acks_make(struct eddy_redis_acks *acks, uint32_t partition);
+
+/* A tenure begins at a commit sequence, with what is known; or ends. */
+void eddy_redis_partition_begin(struct eddy_redis_partition *partition, struct eddy_redis_version at,
+                                const struct eddy_redis_mark *stored, int64_t wall);
+void eddy_redis_partition_end(struct eddy_redis_partition *partition);
 
 /* Everything of previous generations that was answered becomes `written`. */
 void eddy_redis_acks_roll(struct eddy_redis_acks *acks, struct eddy_redis_pending *pending);

@@ -13,10 +13,14 @@
 enum { ERASURES_KEPT = 16 };
 
 /* Erasures get in beyond the bound: no resynchronisation would make them good. */
+static uint64_t erasures_max(const struct eddy_redis_sink *sink) {
+  return sink->pending.bytes_max + sink->pending.bytes_max / 4;
+}
+
 static struct eddy_redis_user *committed_user(struct eddy_redis_sink *sink, uint32_t partition, struct eddy_str id,
                                               bool erased) {
-  uint64_t max = sink->pending.bytes_max;
-  struct eddy_redis_user *user = eddy_redis_pending_user(&sink->pending, id, erased ? max + max / 4 : max);
+  struct eddy_redis_user *user =
+      eddy_redis_pending_user(&sink->pending, id, erased ? erasures_max(sink) : sink->pending.bytes_max);
   struct eddy_redis_partition *at = eddy_redis_acks_find(&sink->acks, partition);
   if (!user) sink->pending.dropped++;
   if (!user && at) eddy_redis_partition_lose(at);
@@ -163,7 +167,7 @@ void eddy_redis_sink_committed(struct eddy_redis_sink *sink, uint32_t partition,
   struct eddy_redis_version version = {incarnation, sequence};
   struct eddy_redis_partition *at = eddy_redis_acks_find(&sink->acks, partition);
   for (size_t i = 0; i < count; i++) queue_effect(sink, partition, version, &effects[i], model);
-  if (at) {
+  if (at && at->in_tenure) {
     at->now.sequence = sequence;
     at->now.since = eddy_redis_sink_wall();
   }
@@ -206,7 +210,7 @@ bool eddy_redis_sink_put(struct eddy_redis_sink *sink, uint32_t partition, uint6
 
 bool eddy_redis_sink_gone(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
                           struct eddy_str user_id) {
-  struct eddy_redis_user *user = paced_user(sink, user_id);
+  struct eddy_redis_user *user = eddy_redis_pending_user(&sink->pending, user_id, erasures_max(sink));
   if (!user) return false;
   if (take_version(user, partition, incarnation, sequence)) take_erasure(user);
   eddy_redis_sink_send(sink);
@@ -282,22 +286,15 @@ void eddy_redis_sink_begin(struct eddy_redis_sink *sink, uint32_t partition, uin
                            const struct eddy_redis_ack *ack) {
   struct eddy_redis_partition *at = eddy_redis_acks_make(&sink->acks, partition);
   if (!at) return; /* never acknowledged: as if Redis had not answered */
-  *at = (struct eddy_redis_partition){.in_tenure = true, .incarnation = incarnation, .begun_at = eddy_redis_sink_wall()};
-  at->now = (struct eddy_redis_mark){sequence, 0, at->begun_at};
-  if (ack->known) {
-    at->known = true;
-    at->stored = (struct eddy_redis_mark){ack->sequence, ack->trigger, ack->since};
-    at->now.trigger = ack->trigger;
-    at->sync = ack->sequence < sequence ? EDDY_REDIS_CATCHING : EDDY_REDIS_SOUND;
-  } else if (sequence > 0) {
-    at->sync = EDDY_REDIS_LOST;
-  }
+  struct eddy_redis_mark stored = {ack->sequence, ack->trigger, ack->since};
+  struct eddy_redis_version version = {incarnation, sequence};
+  eddy_redis_partition_begin(at, version, ack->known ? &stored : NULL, eddy_redis_sink_wall());
   eddy_redis_sink_send(sink);
 }
 
 void eddy_redis_sink_end(struct eddy_redis_sink *sink, uint32_t partition) {
   struct eddy_redis_partition *at = eddy_redis_acks_find(&sink->acks, partition);
-  if (at) *at = (struct eddy_redis_partition){0};
+  if (at) eddy_redis_partition_end(at);
 }
 
 void eddy_redis_sink_complete(struct eddy_redis_sink *sink, uint32_t partition) {

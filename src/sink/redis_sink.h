@@ -76,8 +76,9 @@ struct eddy_redis_ack eddy_redis_sink_acked(const struct eddy_redis_sink *sink, 
  * only while connected.
  *
  * If ack->sequence < sequence the owner has to hand over what is missing (resend(), then put() and gone() of what changed
- * since) and to call complete(): until then nothing more is acknowledged. If nothing was ever acknowledged at a sequence > 0
- * (Redis was switched on later), that is a loss. */
+ * since) and to call complete(): until then nothing more is acknowledged. Not so if a former tenure of this process has
+ * handed over all of it to this sink (a standby that is reused). If nothing was ever acknowledged at a sequence > 0 (Redis was
+ * switched on later), that is a loss. */
 void eddy_redis_sink_begin(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
                            const struct eddy_redis_ack *ack);
 void eddy_redis_sink_end(struct eddy_redis_sink *sink, uint32_t partition);
@@ -86,7 +87,8 @@ void eddy_redis_sink_end(struct eddy_redis_sink *sink, uint32_t partition);
  * segment. False if there is no room now (three quarters of the memory are for this). */
 bool eddy_redis_sink_put(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
                          const struct eddy_member *member, const struct eddy_model *model);
-/* The user is gone: its hash and its membership are deleted. Behind the resends of the partition. False: no room now. */
+/* The user is gone: its hash and its membership are deleted. Behind the resends of the partition, which would bring the hash
+ * back. False: no room now; it gets in where put() does not any more, because no full resynchronisation makes it good. */
 bool eddy_redis_sink_gone(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
                           struct eddy_str user_id);
 /* A record of topic triggers that Redis may not have; within a tenure, in order, before any newer effect of the partition is

@@ -164,7 +164,8 @@ static void test_forgotten_fields_alone_are_noticed(void **state) {
   struct world *world = *state;
   start(world);
   begin(world, 0, NULL);
-  run_until(world, known);
+  commit_segment(world, "ann", 4, 3);
+  run_until(world, at_3);
   order(world, "HDEL app:status sync:0"); /* what `eddy redis rebuild` does at last */
   run_until(world, lost_once);
 }
@@ -445,6 +446,58 @@ static void test_tenures_end(void **state) {
   assert_int_equal(world->lost[0], 0);
 }
 
+/* What a standby's engine had handed over before is still there, or known to be lost. */
+static void test_a_tenure_comes_back(void **state) {
+  struct world *world = *state;
+  start(world);
+  begin(world, 0, NULL);
+  commit_segment(world, "ann", 4, 3);
+  run_until(world, at_3);
+  struct eddy_redis_ack ack = acked(world);
+  commit_trigger_at(world, 0, "ann", 9);
+  eddy_redis_sink_end(world->sink, 0);
+  run_until(world, idle);
+  begin(world, 9, &ack);
+  run_until(world, at_9); /* nobody has to hand over anything */
+  assert_int_equal(acked(world).trigger, 9);
+  ack = acked(world);
+  eddy_redis_sink_end(world->sink, 0);
+  begin(world, 11, &ack); /* somebody else has committed meanwhile */
+  run_heartbeats(world);
+  assert_int_equal(acked(world).sequence, 9);
+}
+
+/* Everything was handed over and written; Redis lost it while nobody had the partition, and by its looks all is well. */
+static void test_a_tenure_comes_back_after_a_loss(void **state) {
+  struct world *world = *state;
+  struct eddy_redis_ack ack = {true, 11, 0, 77};
+  start(world);
+  begin(world, 0, NULL);
+  run_until(world, known);
+  commit_segment(world, "bob", 4, 12);
+  eddy_redis_sink_end(world->sink, 0);
+  run_until(world, idle);
+  stop_server(world);
+  run_until(world, disconnected);
+  start_server(world, "--loglevel", "warning");
+  run_until(world, idle);
+  order(world, "HSET app:status sync:0 5-11");
+  run_heartbeats(world);
+  begin(world, 12, &ack);
+  run_heartbeats(world);
+  assert_int_equal(acked(world).sequence, 11);
+}
+
+static void test_a_first_tenure_loses_nothing(void **state) {
+  struct world *world = *state;
+  struct eddy_redis_ack ack = {true, 0, 0, 77};
+  start(world);
+  begin(world, 0, &ack);
+  commit_segment(world, "ann", 4, 3);
+  run_until(world, at_3);
+  assert_int_equal(world->lost[0], 0);
+}
+
 int main(void) {
   if (!has_server()) {
     printf("skipped: there is no redis-server here\n");
@@ -471,6 +524,9 @@ int main(void) {
       TEST(test_a_state_replaces_what_is_older),
       TEST(test_gone_is_gone),
       TEST(test_tenures_end),
+      TEST(test_a_tenure_comes_back),
+      TEST(test_a_tenure_comes_back_after_a_loss),
+      TEST(test_a_first_tenure_loses_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
