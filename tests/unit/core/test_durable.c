@@ -1,6 +1,7 @@
 /* What a durable engine says a commit has to write, when it evicts, what it does about erased users, and its way back from
  * records. Numbers are the rules of src/store/README.md. */
 #include "base/hash.h"
+#include "core/engine_state.h"
 #include "durable_fixture.h"
 
 static size_t listed(const struct fixture *fixture) {
@@ -158,6 +159,32 @@ static void test_a_slot_used_again_begins_clean(void **state) {
   fixture_free(fixture);
 }
 
+static void expect_broken(const struct fixture *fixture, const char *number) {
+  char why[200] = "";
+  assert_int_equal(eddy_engine_validate(fixture->engine, why, sizeof why), EDDY_E_CORRUPT);
+  assert_memory_equal(why, number, strlen(number));
+}
+
+static void test_validation_sees_wrong_bits(void **state) {
+  (void)state;
+  struct fixture *fixture = durable_new();
+  happen(fixture, EDDY_PAGE_VIEWED, "ann", T0);
+  struct eddy_profile *profile = eddy_profile_table_at(&fixture->engine->table, 0);
+  profile->write_now = true;
+  expect_broken(fixture, "12:");
+  profile->dirty = false;
+  expect_broken(fixture, "11:");
+  profile->write_now = false;
+  expect_broken(fixture, "11:");
+  profile->dirty = true;
+  assert_int_equal(eddy_erased_reserve(&fixture->engine->erased), 0);
+  uint64_t hash = eddy_hash_keyed(erasure_key, "ann", 3);
+  eddy_erased_put(&fixture->engine->erased, hash)->erased_at = T0;
+  expect_broken(fixture, "13:");
+  eddy_erased_remove(&fixture->engine->erased, hash);
+  fixture_free(fixture);
+}
+
 /* Rule 5 --------------------------------------------------------------------------------------------------------------------*/
 
 /* Both are idle, their deadlines decided; the sweep's next lap begins at the tick after. */
@@ -224,6 +251,21 @@ static void test_any_event_puts_eviction_off(void **state) {
   for (int i = 0; i < 3; i++) commit_all(fixture, false);
   happen(fixture, EDDY_PAGE_VIEWED, "bob", T0); /* others do not matter */
   sweep_once(fixture, 6);
+  assert_int_equal(eddy_engine_counters(fixture->engine)->evicted, 1);
+  fixture_free(fixture);
+}
+
+/* "Clean" is part of the rule: what the sweep has just changed is written first. */
+static void test_eviction_waits_for_the_commit(void **state) {
+  (void)state;
+  struct fixture *fixture = idle_fixture();
+  for (int i = 0; i < 3; i++) commit_all(fixture, false);
+  tick_to(fixture, T0 + 2 * EDDY_DAY_MS);
+  assert_int_equal(state_of(fixture, "ann"), EDDY_SLOT_WRITE_NOW);
+  sweep_once(fixture, 2);
+  assert_int_equal(eddy_engine_counters(fixture->engine)->evicted, 0);
+  commit_now(fixture);
+  sweep_once(fixture, 4);
   assert_int_equal(eddy_engine_counters(fixture->engine)->evicted, 1);
   fixture_free(fixture);
 }
@@ -445,19 +487,23 @@ static void test_records_replace_each_other(void **state) {
   happen(from, EDDY_PAGE_VIEWED, "bob", T0);
   struct fixture *fixture = recovering(from);
   recover(fixture, from, "ann", 1);
-  recover(fixture, from, "bob", 1);
+  recover(fixture, from, "bob", 9);
   assert_int_equal(eddy_engine_next_due(fixture->engine), T0 + EDDY_HOUR_MS);
   happen(from, EDDY_ORDER_COMPLETED, "ann", T0 + 20 * EDDY_SECOND_MS);
   recover(fixture, from, "ann", 2);
   eddy_engine_recover_gone(fixture->engine, EDDY_STR("bob"));
   eddy_engine_recover_gone(fixture->engine, EDDY_STR("nobody"));
   replay(fixture, EDDY_PAGE_VIEWED, "ann", T0 + EDDY_MINUTE_MS, 1);
-  replay(fixture, EDDY_PAGE_VIEWED, "cid", T0, 0); /* in bob's old slot, of which nothing is included */
+  replay(fixture, EDDY_PAGE_VIEWED, "cid", T0, 3);
+  replay(fixture, EDDY_PAGE_VIEWED, "cid", T0 + 7, 4); /* in bob's old slot, of which nothing is included */
   eddy_engine_recover_end(fixture->engine);
   assert_valid(fixture->engine);
   assert_int_equal(eddy_engine_users(fixture->engine), 2);
   assert_int_equal(state_of(fixture, "cid"), EDDY_SLOT_DIRTY);
   assert_int_equal(state_of(fixture, "ann"), EDDY_SLOT_CLEAN);
+  struct eddy_user_view view;
+  assert_int_equal(eddy_engine_user(fixture->engine, EDDY_STR("cid"), EDDY_TIME_NONE, &view), 0);
+  assert_int_equal(view.last_seen, T0 + 7);
   static struct bytes left, right;
   encode_user(from->engine, "ann", &left);
   encode_user(fixture->engine, "ann", &right);
@@ -580,7 +626,8 @@ static void test_state_of_other_versions(void **state) {
     eddy_engine_free(engine);
   }
   bytes[COUNTERS_AT] = count;
-  for (size_t short_size = 0; short_size < size; short_size++) {
+  for (size_t short_size = 0; short_size <= size + 1; short_size++) {
+    if (short_size == size) continue;
     struct eddy_engine *engine = durable_engine(&from->spec);
     assert_int_equal(eddy_engine_recover_begin(engine), 0);
     assert_int_equal(eddy_engine_recover_state(engine, bytes, short_size), EDDY_E_CORRUPT);
@@ -709,9 +756,11 @@ int main(void) {
       cmocka_unit_test(test_what_the_sweep_changed_is_written_now),
       cmocka_unit_test(test_nothing_is_kept_unless_durable),
       cmocka_unit_test(test_a_slot_used_again_begins_clean),
+      cmocka_unit_test(test_validation_sees_wrong_bits),
       cmocka_unit_test(test_eviction_waits_for_the_hand),
       cmocka_unit_test(test_eviction_once_everything_is_saved),
       cmocka_unit_test(test_any_event_puts_eviction_off),
+      cmocka_unit_test(test_eviction_waits_for_the_commit),
       cmocka_unit_test(test_a_stub_is_written_now),
       cmocka_unit_test(test_erasure),
       cmocka_unit_test(test_erased_users_are_ignored),

@@ -528,6 +528,113 @@ static void test_a_layout_that_names_a_trigger_twice(void **state) {
   fixture_free(fixture);
 }
 
+/* A layout with a trigger less: pairs that name it are of no engine. */
+static void test_a_pair_of_no_trigger(void **state) {
+  (void)state;
+  struct eddy_spec spec;
+  static struct bytes bytes, layout;
+  triggers_spec(&spec);
+  struct fixture *fixture = fixture_new();
+  fixture->spec = spec;
+  fixture->engine = durable_engine(&fixture->spec);
+  eddy_effects_init(&fixture->effects, NULL);
+  happen(fixture, EDDY_EMAIL_OPENED, "ann", T0); /* arms the third trigger alone */
+  encode_user(fixture->engine, "ann", &bytes);
+  layout.size = eddy_engine_encode_layout(fixture->engine, layout.data, EDDY_LAYOUT_MAX) - 8;
+  layout.data[3]--;
+  uint32_t id = (uint32_t)eddy_hash_stable(layout.data, layout.size);
+  for (int i = 0; i < 4; i++) bytes.data[i] = (uint8_t)(id >> 8 * i);
+  struct eddy_spec changed = spec;
+  changed.triggers[0] = spec.triggers[1];
+  changed.triggers[1] = spec.triggers[0];
+  assert_false(try_bytes(&changed, &layout, bytes.data, bytes.size));
+  fixture_free(fixture);
+}
+
+/* Bytes that differ from what an engine writes, though they could be read. The specification has one lane and nothing else, so
+ * that every place is known: layout 0-3, flags 4, evidence 5-8, last_time 9-14, first_seen 15, last_contribution 16. */
+enum { FLAGS_AT = 4, SEGMENT_AT = 17, LANES_AT = 17, TAIL_FLAG = 128, SEGMENT_FLAG = 8 };
+
+static void small_spec(struct eddy_spec *spec) {
+  eddy_spec_default(spec);
+  for (uint16_t i = 1; i < spec->feature_count; i++) spec->features[i] = (struct eddy_feature_spec){0};
+  spec->feature_count = 1;
+  spec->features[0].fold = EDDY_FOLD_COUNT;
+  spec->features[0].on = EDDY_EVENT_BIT(EDDY_PAGE_VIEWED);
+  spec->features[0].half_life_ms = EDDY_DAY_MS;
+  assert_int_equal(eddy_spec_check(spec, NULL, 0), 0);
+}
+
+static void insert_bytes(struct bytes *bytes, size_t at, const uint8_t *more, size_t size) {
+  memmove(bytes->data + at + size, bytes->data + at, bytes->size - at);
+  memcpy(bytes->data + at, more, size);
+  bytes->size += size;
+}
+
+static void test_only_canonical_bytes(void **state) {
+  (void)state;
+  struct fixture *fixture = fixture_new();
+  static struct bytes good, bad;
+  small_spec(&fixture->spec);
+  fixture->engine = durable_engine(&fixture->spec);
+  eddy_effects_init(&fixture->effects, NULL);
+  happen(fixture, EDDY_PAGE_VIEWED, "ann", T0);
+  encode_user(fixture->engine, "ann", &good);
+  assert_int_equal(good.size, LANES_AT + 1 + 4);
+  assert_true(try_bytes(&fixture->spec, NULL, good.data, good.size));
+  for (int bits = 0; bits < 256; bits++) { /* one place, one bit */
+    bad = good;
+    bad.data[LANES_AT] = (uint8_t)bits;
+    assert_int_equal(try_bytes(&fixture->spec, NULL, bad.data, bad.size), bits == 1);
+  }
+  bad = good;
+  bad.data[FLAGS_AT] |= TAIL_FLAG;
+  assert_false(try_bytes(&fixture->spec, NULL, bad.data, bad.size));
+  bad = good;
+  bad.data[FLAGS_AT] |= SEGMENT_FLAG;
+  insert_bytes(&bad, SEGMENT_AT, (const uint8_t[]){4, 0}, 2); /* segment 2, since last_time */
+  assert_true(try_bytes(&fixture->spec, NULL, bad.data, bad.size));
+  bad = good;
+  bad.data[FLAGS_AT] |= SEGMENT_FLAG;
+  insert_bytes(&bad, SEGMENT_AT, (const uint8_t[]){0x84, 0x80, 0x80, 0x80, 0x20, 0}, 6); /* segment 2^32 + 2 */
+  assert_false(try_bytes(&fixture->spec, NULL, bad.data, bad.size));
+  happen(fixture, EDDY_EMAIL_UNSUBSCRIBED, "ann", T0);
+  encode_user(fixture->engine, "ann", &bad);
+  assert_true(try_bytes(&fixture->spec, NULL, bad.data, bad.size));
+  bad.data[FLAGS_AT] &= (uint8_t)~TAIL_FLAG;
+  assert_false(try_bytes(&fixture->spec, NULL, bad.data, bad.size));
+  fixture_free(fixture);
+}
+
+/* Fewer recent ids are kept: the newest. */
+static void test_recent_ids_that_shrank(void **state) {
+  (void)state;
+  struct fixture *fixture = durable_new();
+  const char *ids[] = {"e0", "e1", "e2", "e3", "e4"};
+  struct eddy_event event = event_of(EDDY_PAGE_VIEWED, "ann", T0);
+  for (int i = 0; i < 5; i++) {
+    event.event_id = name_of(ids[i]);
+    step(fixture, &event);
+  }
+  struct eddy_spec changed = fixture->spec;
+  changed.limits.recent_ids = 2;
+  struct eddy_engine *other = successor(fixture->engine, &changed);
+  uint64_t before = eddy_engine_counters(other)->duplicates;
+  event.event_id = EDDY_STR("e4");
+  assert_int_equal(eddy_engine_step(other, &event, EDDY_TIME_NONE, &fixture->effects), 0);
+  event.event_id = EDDY_STR("e3");
+  assert_int_equal(eddy_engine_step(other, &event, EDDY_TIME_NONE, &fixture->effects), 0);
+  assert_int_equal(eddy_engine_counters(other)->duplicates, before + 2);
+  event.event_id = EDDY_STR("e2");
+  assert_int_equal(eddy_engine_step(other, &event, EDDY_TIME_NONE, &fixture->effects), 0);
+  assert_int_equal(eddy_engine_counters(other)->duplicates, before + 2);
+  event.event_id = EDDY_STR("e4"); /* e3 fell out */
+  assert_int_equal(eddy_engine_step(other, &event, EDDY_TIME_NONE, &fixture->effects), 0);
+  assert_int_equal(eddy_engine_counters(other)->duplicates, before + 3);
+  eddy_engine_free(other);
+  fixture_free(fixture);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_round_trip),
@@ -541,6 +648,9 @@ int main(void) {
       cmocka_unit_test(test_hostile_profiles),
       cmocka_unit_test(test_hostile_layouts),
       cmocka_unit_test(test_a_layout_that_names_a_trigger_twice),
+      cmocka_unit_test(test_a_pair_of_no_trigger),
+      cmocka_unit_test(test_only_canonical_bytes),
+      cmocka_unit_test(test_recent_ids_that_shrank),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
