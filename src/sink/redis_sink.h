@@ -8,6 +8,7 @@
  *   <app>:status                hash: instance -> time of the last write (heartbeat, every second);
  *                               sync:<partition> -> "<incarnation>-<sequence>": everything of commits up to it is here
  *   <app>:wrote:<sink>          what the sink wrote last, see sink/redis_chain.h
+ *   <app>:gone:<digest of id>   version of an erasure, for a day: nothing older brings the user back
  *
  * Kafka never waits for Redis: changes are copied into bounded memory and coalesce per user (the newest wins) while Redis is
  * slow or away. Trigger entries keep their order. Beyond the bound users are dropped, which a full resynchronisation makes
@@ -22,9 +23,7 @@
  *
  * What this does not do: users whom eddy does not know any more are not searched for in Redis (`eddy redis rebuild` removes
  * all); trigger streams are not refilled once Redis has acknowledged an entry (their readers' positions are gone with them, and
- * mailing twice is worse than a gap); an erased hash has no version, so that a process that hangs between commit and write for
- * so long that its successor has erased the user may write it again. Redis must not evict keys (maxmemory-policy noeviction).
- * Commands: sink/redis_words.h.
+ * mailing twice is worse than a gap). Redis must not evict keys (maxmemory-policy noeviction). Commands: sink/redis_words.h.
  *
  * One sink per worker, on the worker's libuv loop and thread. No call blocks.
  */

@@ -16,9 +16,10 @@ enum { WORDS_PER_USER = 12, WORDS_PER_ENTRY = 6, WORDS_PER_FIELD = 3 };
 
 /* Writes users whose stored version is not newer. Moves the user from the segment that Redis has stored, not from the one the
  * change names: coalesced changes skip segments. An erasure comes before what else is said about the user, which belongs to its
- * next life. A state that says what is stored already leaves alone how it came about, and makes no hash for a user of whom
- * there is nothing to say. A key that somebody else uses for another type (WRONGTYPE) costs that one user; the first such error
- * is the answer. */
+ * next life; its version outlives the hash for a day, under a digest, so that a process that was asleep brings nobody back. A
+ * state that says what is stored already leaves alone how it came about, and makes no hash for a user of whom there is nothing
+ * to say. A key that somebody else uses for another type (WRONGTYPE) costs that one user; the first such error is the answer.
+ */
 static const char script_users[] = CHAIN
     "local refused, wrong = 0, nil\n"
     "local prefix, stamp = ARGV[3], ARGV[4]\n"
@@ -46,8 +47,9 @@ static const char script_users[] = CHAIN
     "end\n"
     "local function write(key, a)\n"
     "  local id, to, erased, segment, trigger = ARGV[a], ARGV[a + 5], ARGV[a + 3], ARGV[a + 4], ARGV[a + 10]\n"
+    "  local version, gone = ARGV[a + 1] .. '-' .. ARGV[a + 2], prefix .. ':gone:' .. redis.sha1hex(id)\n"
     "  local stored = redis.call('HMGET', key, 'v', 'segment', 'since')\n"
-    "  if is_older(ARGV[a + 1], ARGV[a + 2], stored[1]) then\n"
+    "  if is_older(ARGV[a + 1], ARGV[a + 2], stored[1] or redis.call('GET', gone)) then\n"
     "    refused = refused + 1\n"
     "    return\n"
     "  end\n"
@@ -56,11 +58,12 @@ static const char script_users[] = CHAIN
     "  end\n"
     "  if erased ~= '' then\n"
     "    redis.call('DEL', key)\n"
+    "    redis.call('SET', gone, version, 'EX', 86400)\n"
     "    stored = {}\n"
     "  end\n"
     "  local nothing = segment == '' or (segment == '2' and to == '' and not stored[1])\n"
     "  if nothing and trigger == '' then return end\n"
-    "  redis.call('HSET', key, 'v', ARGV[a + 1] .. '-' .. ARGV[a + 2], 'updated_at', stamp)\n"
+    "  redis.call('HSET', key, 'v', version, 'updated_at', stamp)\n"
     "  if trigger ~= '' then redis.call('HSET', key, 'last_trigger', trigger, 'last_trigger_at', ARGV[a + 11]) end\n"
     "  if not nothing then write_segment(key, a, stored) end\n"
     "end\n"

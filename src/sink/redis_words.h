@@ -11,7 +11,8 @@
  * name from since model trigger trigger_at}{n}
  *     -> how many were refused as older; -1: nothing was done, <wrote> was not <expected>; or an error
  *
- *     erased    "1" or "": forget the user first
+ *     erased    "1" or "": forget the user first. Leaves <app>:gone:<SHA-1 of id> = version for a day, which stands in for the
+ *               version of a hash that is not there
  *     segment   "1": a change of segment; "2": what is true now (`from` and `model` are not known to be those of the change);
  * "": nothing to, from  segment ids; "" = none trigger   name of the last trigger; "" = nothing about it
  *

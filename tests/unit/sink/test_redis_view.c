@@ -427,6 +427,13 @@ static void test_gone_is_gone(void **state) {
   ask(world, "0", "EXISTS app:user:ann");
   ask(world, "nil", "ZSCORE app:segment:4 ann");
   ask(world, "4", "HGET app:user:bob segment");
+  commit_segment(world, "ann", 5, 8); /* of a process that was asleep */
+  run_until(world, idle);
+  ask(world, "0", "EXISTS app:user:ann");
+  ask(world, "0", "EXISTS app:segment:5");
+  commit_segment(world, "ann", 5, 10); /* a new life */
+  run_until(world, idle);
+  ask(world, "5", "HGET app:user:ann segment");
 }
 
 static void test_tenures_end(void **state) {
