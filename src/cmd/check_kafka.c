@@ -90,7 +90,7 @@ static const char *judge_offset(const struct kafka_check *kafka, const rd_kafka_
   *hint = "use another kafka.group, or delete the group to begin anew";
   if (eddy_offset_meta_parse(at->metadata, at->metadata_size, &meta) != 0) return "another program has committed it";
   if (!kafka->first || !kafka->next) return NULL;
-  *hint = "give the input a longer retention; `eddy run --accept-lost-events` goes on without what is gone";
+  *hint = "give the input a longer retention; `eddy run --accept-loss` goes on without what is gone";
   if (at->offset < kafka->first->elems[at->partition].offset) return "events from there on are deleted";
   *hint = "the topic was made anew or has lost its end: begin anew as another app";
   return at->offset > kafka->next->elems[at->partition].offset ? "the log ends before it" : NULL;

@@ -17,13 +17,13 @@
 enum { WAIT_MS = 200, PROGRESS_MS = 10000 };
 
 static const char usage[] =
-    "usage: eddy run [-c FILE] [--offsets-from-profiles] [--accept-lost-events]\n\n"
+    "usage: eddy run [-c FILE] [--offsets-from-profiles] [--accept-loss]\n\n"
     "Reads events from Kafka, keeps profiles, publishes segment changes and triggers until SIGTERM or SIGINT; a second signal\n"
     "ends it at once. Waits for brokers and topics that are not there yet. After a restart it goes on where the last commit "
     "stood.\n\n"
     "  -c, --config FILE         the configuration (default: built-in, see `eddy config reference`)\n"
     "  --offsets-from-profiles   the group has lost its committed offsets: go on from those kept in topic <app>.profiles\n"
-    "  --accept-lost-events      the input no longer has all events that a restart has to read again: go on without them\n\n"
+    "  --accept-loss             the input no longer has all events that a restart has to read again: go on without them\n\n"
     "Exit codes: 0 left in good order, 69 the address of http.listen is taken, 75 try again, 78 configuration or state that "
     "somebody has to look at.\n";
 
@@ -109,7 +109,7 @@ struct run_options {
 static bool read_options(int argc, char **argv, struct run_options *run) {
   static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                           {"offsets-from-profiles", no_argument, NULL, 'o'},
-                                          {"accept-lost-events", no_argument, NULL, 'a'},
+                                          {"accept-loss", no_argument, NULL, 'a'},
                                           {NULL, 0, NULL, 0}};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {

@@ -243,7 +243,11 @@ static bool check_log(struct eddy_worker *worker, struct eddy_partition *partiti
     return false;
   }
   bool accept_loss = worker->config->state.accept_loss;
-  if (eddy_recovery_check_log(partition->recovery, low, high, accept_loss, why, sizeof(why)) == 0) return true;
+  if (eddy_recovery_check_log(partition->recovery, low, high, accept_loss, why, sizeof(why)) == 0) {
+    partition->committed =
+        eddy_recovery_position(partition->recovery); /* further on, if what is there in between was given up */
+    return true;
+  }
   refuse(worker, partition, worker->topics.input, why);
   return false;
 }

@@ -123,7 +123,8 @@ def test_terminated_under_load(kafka, eddies, app):
         for message in kafka.read(f"{app}.dlq"):
             source = int(dict(message.headers())["__streams.errors.partition"])
             letters[source] = letters.get(source, 0) + 1
-        assert kafka.committed(app, f"{app}.events") == letters, round_
+        committed = {partition: offset for partition, offset in kafka.committed(app, f"{app}.events").items() if offset > 0}
+        assert committed == letters, round_
     assert feed.is_alive() and 0 < sum(letters.values()) < len(bad)
     feed.finish()
     eddy = eddies(settings(kafka, app, workers=2)).start()
