@@ -11,9 +11,10 @@
 
 /* Triggers ---------------------------------------------------------------------------------------------------------------- */
 
-/* When a deadline is noticed depends on how the work was cut into slices, so these may differ; all else must not. */
+/* When a deadline is noticed depends on how the work was cut into slices, and whether an idle profile is there when it is
+ * erased on the sweep, so these may differ; all else must not. */
 static void normalise(struct outputs *outputs) {
-  static const char *const fields[] = {"fired_at", "published_at", "late", "effect"};
+  static const char *const fields[] = {"fired_at", "published_at", "late", "effect", "had_profile"};
   for (size_t i = 0; i < outputs->count; i++) {
     for (size_t j = 0; j < sizeof fields / sizeof *fields; j++) output_cut(outputs->lines[i], fields[j]);
   }
@@ -21,6 +22,12 @@ static void normalise(struct outputs *outputs) {
 }
 
 /* Triggers and receipts: the oracle's, no more and no less. */
+static void report(struct sim *sim, const struct oracle *oracle, const char *what, const char *line) {
+  char user[32] = "";
+  output_text(line, "user_id", user, sizeof user);
+  if (!oracle->unclear[(user[1] - '0') % (INPUT_USERS + 1)]) sim_violation(sim, "%s: %s", what, line);
+}
+
 static void check_decided(struct sim *sim, int partition, struct oracle *oracle) {
   struct outputs found = {0};
   outputs_read(&found, sim, EDDY_OUTPUT_TRIGGER, partition);
@@ -32,8 +39,8 @@ static void check_decided(struct sim *sim, int partition, struct oracle *oracle)
   while (i < found.count || j < oracle->decided.count) {
     const char *a = i < found.count ? found.lines[i] : NULL, *b = j < oracle->decided.count ? oracle->decided.lines[j] : NULL;
     int order = !a ? 1 : !b ? -1 : strcmp(a, b);
-    if (order < 0) sim_violation(sim, "doubled, invented or wrong: %s", a);
-    if (order > 0) sim_violation(sim, "lost: %s", b);
+    if (order < 0) report(sim, oracle, "doubled, invented or wrong", a);
+    if (order > 0) report(sim, oracle, "lost", b);
     i += order <= 0;
     j += order >= 0;
   }

@@ -93,7 +93,7 @@ static bool same_key(const struct kafka_entry *a, const struct kafka_entry *b) {
   return a->key_size == b->key_size && memcmp(a->key, b->key, a->key_size) == 0;
 }
 
-void kafka_compact(struct kafka *kafka, int topic, int partition, int64_t before) {
+void kafka_compact(struct kafka *kafka, int topic, int partition, bool tombstones) {
   struct kafka_log *log = &kafka->logs[topic][partition];
   int64_t end = kafka_stable_end(kafka, topic, partition);
   for (int64_t i = end - 1; i >= 0; i--) {
@@ -103,8 +103,8 @@ void kafka_compact(struct kafka *kafka, int topic, int partition, int64_t before
       if (same_key(entry, &log->entries[j])) log->entries[j].gone = true;
     }
   }
-  for (int64_t i = 0; i < end; i++) {
-    if (!log->entries[i].value && log->entries[i].time < before) log->entries[i].gone = true;
+  for (int64_t i = 0; i < end && tombstones; i++) {
+    if (!log->entries[i].value) log->entries[i].gone = true;
   }
 }
 

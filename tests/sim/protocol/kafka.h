@@ -94,8 +94,8 @@ int64_t kafka_append(struct kafka *kafka, int topic, int partition, struct kafka
  * over, never beyond the last stable offset. */
 const struct kafka_entry *kafka_read(const struct kafka *kafka, int topic, int partition, int64_t *offset);
 int64_t kafka_stable_end(const struct kafka *kafka, int topic, int partition);
-/* Compacts a partition up to its last stable offset; tombstones go when they are from before `before`. */
-void kafka_compact(struct kafka *kafka, int topic, int partition, int64_t before);
+/* Compacts a partition up to its last stable offset. `tombstones`: these go, too. */
+void kafka_compact(struct kafka *kafka, int topic, int partition, bool tombstones);
 
 /* Producers. init() fences older ones of the same name and resolves what they left. Returns the new epoch. */
 uint32_t kafka_init_producer(struct kafka *kafka, int process);

@@ -46,6 +46,21 @@ static bool was_refused(struct oracle *oracle, const struct kafka_entry *entry) 
   return false;
 }
 
+static int user_of(const struct eddy_event *event) {
+  return (event->user_id.data[1] - '0') % (INPUT_USERS + 1);
+}
+
+/* An event that is older than the time at which its user may have been evicted, but by its own time continues the profile:
+ * either result is right, and the sweep of a worker that was restored comes by in another order. */
+static void note_unclear(struct sim *sim, struct oracle *oracle, const struct eddy_event *event) {
+  struct eddy_user_view view;
+  const struct eddy_engine *engine = oracle->partition->engine;
+  if (!sim->sweep || eddy_engine_user(engine, event->user_id, EDDY_TIME_NONE, &view) != 0) return;
+  int64_t until = view.last_seen + sim->configs[0].spec.idle_ttl_ms;
+  if (view.last_seen == EDDY_TIME_NONE || event->event_time > until || eddy_engine_partition_time(engine) <= until) return;
+  oracle->unclear[user_of(event)] = oracle->any_unclear = true;
+}
+
 static void step(struct sim *sim, struct oracle *oracle, const struct kafka_entry *entry, int64_t offset) {
   struct eddy_raw_record raw = input_raw(entry);
   struct eddy_event event;
@@ -56,6 +71,9 @@ static void step(struct sim *sim, struct oracle *oracle, const struct kafka_entr
   if (error && !refused)
     sim_violation(sim, "dead letter lost: partition %d offset %lld", oracle->partition->id, (long long)offset);
   if (error || refused) return;
+  int64_t *first = &oracle->first[user_of(&event)];
+  note_unclear(sim, oracle, &event);
+  if (event.event_time < *first) *first = event.event_time;
   error = eddy_engine_step(oracle->partition->engine, &event, EDDY_TIME_NONE, &oracle->effects);
   EDDY_ASSERT(error == 0);
   keep_effects(oracle);
@@ -112,6 +130,7 @@ struct oracle *oracle_new(struct sim *sim, int partition) {
   eddy_effects_init(&oracle->effects, NULL);
   eddy_event_room_init(&oracle->room);
   eddy_buffer_init(&oracle->json, NULL);
+  for (int i = 0; i <= INPUT_USERS; i++) oracle->first[i] = INT64_MAX;
   open_engine(sim, oracle);
   read_letters(sim, oracle);
   feed(sim, oracle);

@@ -15,8 +15,11 @@ struct oracle;
 struct oracle *oracle_new(struct sim *sim, int partition);
 void oracle_free(struct oracle *oracle);
 
+/* From now on no write to Redis may go back. */
+void watch_redis(struct sim *sim);
 /* Compares; what is wrong goes to sim_violation(). */
 void check_outputs(struct sim *sim, int partition, struct oracle *oracle);
+void check_weights(struct sim *sim, int partition, struct oracle *oracle);
 void check_state(struct sim *sim, int partition, struct oracle *oracle);
 void check_redis(struct sim *sim, int partition);
 

@@ -5,6 +5,7 @@
 #include "codec/event_decoder.h"
 #include "codec/output_codec.h"
 #include "daemon/partition.h"
+#include "sim/protocol/input.h"
 #include "sim/protocol/kafka.h"
 #include "sim/protocol/outputs.h"
 
@@ -19,6 +20,8 @@ struct oracle {
   struct outputs decided;             /* triggers and receipts */
   const struct kafka_entry **letters; /* NULL: stands for a record that was met */
   size_t letter_count;
+  bool any_unclear, unclear[INPUT_USERS + 1]; /* what such a user is depends on when the sweep came by, see note_unclear() */
+  int64_t first[INPUT_USERS + 1];             /* time of each user's oldest event */
 };
 
 #endif

@@ -179,14 +179,17 @@ static int write_user(struct redis *redis, const char *name, char **a, const cha
   const char *stored = redis_value(key, "segment");
   bool erased = a[3][0], has_segment = a[4][0], has_trigger = a[10][0];
   struct version version = {strtoull(a[1], NULL, 10), strtoull(a[2], NULL, 10)};
-  if (is_older(version, version_of(redis_value(key, "v")))) return 1;
+  const char *last = redis_value(key, "v");
+  char gone[TEXT], text[TEXT];
+  snprintf(gone, sizeof gone, "%s:gone:%s", prefix, a[0]); /* for a day, under a digest */
+  snprintf(text, sizeof text, "%s-%s", a[1], a[2]);
+  if (is_older(version, version_of(last ? last : redis_value(find(&redis->now, gone), "")))) return 1;
   if (stored && (erased || (has_segment && strcmp(stored, a[5]) != 0))) unset(segment_set(redis, prefix, stored), a[0]);
+  if (erased) set(make(&redis->now, gone), "", text);
   key = make(&redis->now, name);
   if (erased) empty(key);
   bool nothing = !has_segment || (strcmp(a[4], "2") == 0 && !a[5][0] && !redis_value(key, "v"));
   if (!nothing || has_trigger) {
-    char text[TEXT];
-    snprintf(text, sizeof text, "%s-%s", a[1], a[2]);
     /* The version is written last here, so that write_segment() still sees what was stored. */
     if (has_trigger) {
       set(key, "last_trigger", a[10]);
@@ -197,7 +200,8 @@ static int write_user(struct redis *redis, const char *name, char **a, const cha
     set(key, "v", text);
     set(key, "updated_at", stamp);
   }
-  if (redis->wrote_user) redis->wrote_user(redis->ctx, a[0], make(&redis->now, name));
+  if (redis->wrote_user && (erased || !nothing || has_trigger))
+    redis->wrote_user(redis->ctx, a[0], version.incarnation, version.sequence, make(&redis->now, name));
   return 0;
 }
 

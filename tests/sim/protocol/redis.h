@@ -48,8 +48,8 @@ struct redis {
   bool has_copy;
   struct redis_connection *connections;
   uint64_t losses; /* flushes and returns of older copies */
-  /* called after a write to a user's hash */
-  void (*wrote_user)(void *ctx, const char *user, const struct redis_key *hash);
+  /* called for each write to a user's hash that was not refused, with the version that it was made under */
+  void (*wrote_user)(void *ctx, const char *user, uint64_t incarnation, uint64_t sequence, const struct redis_key *hash);
   void *ctx;
 };
 

@@ -105,6 +105,7 @@ static void check(struct sim *sim) {
     if (found && found->engine) journal_settle(sim, i, found->engine);
     struct oracle *oracle = oracle_new(sim, i);
     check_outputs(sim, i, oracle);
+    check_weights(sim, i, oracle);
     check_state(sim, i, oracle);
     check_redis(sim, i);
     oracle_free(oracle);
@@ -120,6 +121,7 @@ static void set_up(struct sim *sim, const struct sim_options *options) {
   sim_topic(sim, "sim.events");
   sim->input = input_new(sim);
   sim->journal = journal_new(sim);
+  watch_redis(sim);
   sim->mono = 1000;
 }
 

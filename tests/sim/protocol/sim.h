@@ -20,7 +20,7 @@
 #define SIM_EPOCH_MS INT64_C(1700000000000)
 
 enum {
-  SIM_TIME_SCALE = 2000,  /* the wall clock runs that much faster than the processes' waits: days in a minute */
+  SIM_TIME_SCALE = 5000,  /* the wall clock runs that much faster than the processes' waits: days in a minute */
   SIM_SESSION_MS = 12000, /* as in the configuration (world.c) */
   SIM_DELAYED_MAX = 8,
 };
@@ -46,14 +46,15 @@ struct sim {
   struct kafka kafka;
   const char *topics[KAFKA_TOPICS_MAX]; /* by number; 0 = the input */
   struct redis redis;
-  struct life *lives[KAFKA_PROCESSES_MAX];    /* NULL: not running */
-  struct life *old[KAFKA_PROCESSES_MAX];      /* a frozen twin of the same name */
-  struct kafka_txn *delayed[SIM_DELAYED_MAX]; /* EndTxn requests that are under way */
+  uint64_t redis_sequence[KAFKA_PARTITIONS_MAX][8], redis_losses_seen; /* commit that each user was last written under */
+  struct life *lives[KAFKA_PROCESSES_MAX];                             /* NULL: not running */
+  struct life *old[KAFKA_PROCESSES_MAX];                               /* a frozen twin of the same name */
+  struct kafka_txn *delayed[SIM_DELAYED_MAX];                          /* EndTxn requests that are under way */
   size_t delayed_count;
   uint64_t model_version; /* 0 = none yet */
   bool model_fixed;       /* it never changes */
   bool sweep;
-  bool draining;
+  bool quiet; /* nobody does anything for a while */
   struct input *input;
   struct journal *journal;
   char why[512]; /* the violation, "" = none yet */

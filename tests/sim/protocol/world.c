@@ -83,7 +83,7 @@ void world_draw(struct sim *sim) {
   sim->model_fixed = !sim_chance(sim, 40);
   sim->model_version = sim_chance(sim, 30) ? 0 : 1;
   enum eddy_at_end at_end = sim_chance(sim, 50) ? EDDY_AT_END_HOLD : EDDY_AT_END_WALL;
-  int64_t flush_ms = (int64_t)PICK(sim, 500, 3000, 20000), flush_events = (int64_t)PICK(sim, 5, 40, 1000);
+  int64_t flush_ms = (int64_t)PICK(sim, 500, 5000, 120000), flush_events = (int64_t)PICK(sim, 5, 100, 10000);
   bool with_redis = sim_chance(sim, 60);
   for (int i = 0; i < KAFKA_PROCESSES_MAX; i++) {
     sim->configs[i] = parsed[i];
