@@ -25,6 +25,10 @@ enum eddy_slot_state {
 /* Slots are 0 .. eddy_engine_slots() - 1; the number never shrinks. */
 uint32_t eddy_engine_slots(const struct eddy_engine *engine);
 enum eddy_slot_state eddy_engine_slot_state(const struct eddy_engine *engine, uint32_t slot);
+/* The first DIRTY slot of from .. to - 1; `to` if there is none. Reads ahead: for walking over all of them. */
+uint32_t eddy_engine_next_dirty(const struct eddy_engine *engine, uint32_t from, uint32_t to);
+/* Brings a slot's record into the cache, some records before it is encoded. */
+void eddy_engine_prefetch(const struct eddy_engine *engine, uint32_t slot);
 /* Profiles that are DIRTY or WRITE_NOW. */
 size_t eddy_engine_dirty(const struct eddy_engine *engine);
 /* Slots that became WRITE_NOW since the last commit. Some may have changed since (freed, used again) or appear twice: look at

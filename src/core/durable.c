@@ -97,6 +97,23 @@ enum eddy_slot_state eddy_engine_slot_state(const struct eddy_engine *engine, ui
   return profile->dirty ? EDDY_SLOT_DIRTY : EDDY_SLOT_CLEAN;
 }
 
+void eddy_engine_prefetch(const struct eddy_engine *engine, uint32_t slot) {
+  const uint8_t *record = eddy_slab_at(&engine->table.slab, slot);
+  for (uint32_t at = 0; at < engine->table.slab.record_size; at += 64) __builtin_prefetch(record + at);
+}
+
+uint32_t eddy_engine_next_dirty(const struct eddy_engine *engine, uint32_t from, uint32_t to) {
+  enum { AHEAD = 16 };
+  const struct eddy_profile_table *table = &engine->table;
+  EDDY_ASSERT(to <= table->slab.used);
+  for (uint32_t slot = from; slot < to; slot++) {
+    if (to - slot > AHEAD) __builtin_prefetch(eddy_slab_at(&table->slab, slot + AHEAD));
+    const struct eddy_profile *profile = eddy_profile_table_at(table, slot);
+    if (profile->id_length != 0 && profile->dirty && !profile->write_now) return slot;
+  }
+  return to;
+}
+
 size_t eddy_engine_dirty(const struct eddy_engine *engine) {
   return engine->durable.dirty;
 }

@@ -8,6 +8,8 @@
 
 /* Without outputs a commit for the hand alone comes no more often than this share of a lap. */
 enum { IDLE_COMMITS_PER_LAP = 32 };
+/* Records between asking for a profile and encoding it: the table is far larger than any cache. */
+enum { PREFETCH_AHEAD = 8 };
 
 /* What write() has handed out and committed() makes fact. */
 struct plan {
@@ -273,6 +275,7 @@ static int put_write_now(struct output *output) {
   const uint32_t *slots = eddy_engine_write_now(output->engine, &count);
   int error = 0;
   for (size_t i = 0; i < count && error == 0; i++) {
+    if (i + PREFETCH_AHEAD < count) eddy_engine_prefetch(output->engine, slots[i + PREFETCH_AHEAD]);
     uint64_t bit = UINT64_C(1) << slots[i] % 64;
     if (eddy_engine_slot_state(output->engine, slots[i]) != EDDY_SLOT_WRITE_NOW || (seen[slots[i] / 64] & bit) != 0) continue;
     seen[slots[i] / 64] |= bit;
@@ -288,12 +291,13 @@ static int put_write_now(struct output *output) {
  * any more. */
 static int sweep(struct output *output, uint32_t from, uint32_t to, uint32_t *stopped_at) {
   uint32_t slot = from;
-  for (; slot < to && output->dirty > 0; slot++) {
-    if (eddy_engine_slot_state(output->engine, slot) != EDDY_SLOT_DIRTY) continue;
-    if (output->records_left == 0) break;
+  while (slot < to && output->dirty > 0) {
+    slot = eddy_engine_next_dirty(output->engine, slot, to);
+    if (slot == to || output->records_left == 0) break;
     int error = put_profile(output, slot);
     if (error != 0) return error;
     output->records_left--;
+    slot++;
   }
   *stopped_at = slot;
   return 0;

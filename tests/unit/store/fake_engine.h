@@ -154,6 +154,16 @@ enum eddy_slot_state eddy_engine_slot_state(const struct eddy_engine *engine, ui
   return engine->slots[slot].state;
 }
 
+uint32_t eddy_engine_next_dirty(const struct eddy_engine *engine, uint32_t from, uint32_t to) {
+  EDDY_ASSERT(to <= engine->used);
+  while (from < to && engine->slots[from].state != EDDY_SLOT_DIRTY) from++;
+  return from;
+}
+
+void eddy_engine_prefetch(const struct eddy_engine *engine, uint32_t slot) {
+  EDDY_ASSERT(slot < engine->used);
+}
+
 size_t eddy_engine_dirty(const struct eddy_engine *engine) {
   size_t count = 0;
   for (uint32_t slot = 0; slot < engine->used; slot++) count += engine->slots[slot].state >= EDDY_SLOT_DIRTY;
