@@ -15,8 +15,15 @@
 
 /* Room for `slots` slots, and for one user that is gone and its marker. 0 or EDDY_E_NOMEM. */
 int eddy_durable_grow(struct eddy_engine *engine, size_t slots);
+static inline bool eddy_durable_has_room(const struct eddy_buffer *list, size_t more) {
+  return list->capacity - list->size >= more;
+}
 static inline int eddy_durable_reserve(struct eddy_engine *engine, size_t slots) {
-  return engine->durable.on ? eddy_durable_grow(engine, slots) : 0;
+  const struct eddy_durable *durable = &engine->durable;
+  bool enough = !durable->on || (eddy_durable_has_room(&durable->write_now, slots * sizeof(uint32_t)) &&
+                                 eddy_durable_has_room(&durable->gone, 1 + EDDY_USER_ID_MAX) &&
+                                 eddy_durable_has_room(&durable->markers, sizeof(uint64_t)));
+  return enough ? 0 : eddy_durable_grow(engine, slots);
 }
 
 /* Changes of a live profile. */

@@ -264,6 +264,7 @@ static void take_marker(struct step *step) {
 
 /* Rules 3 and 4. A new life clears fired marks without an effect of its own, so it is written at once, too. */
 static void mark(struct step *step) {
+  if (!step->engine->durable.on) return;
   struct eddy_profile *profile = profile_of(step);
   bool output = step->engine->next_effect != step->own_effects || step->plan.afresh;
   eddy_durable_touch(step->engine, profile);
