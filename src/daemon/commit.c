@@ -383,6 +383,7 @@ static bool produce(struct eddy_worker *worker, struct eddy_outbox *outbox) {
 
 void eddy_commit_produce(struct eddy_worker *worker) {
   if (worker->outbox.produced == worker->outbox.count || !worker->sink || worker->failed || worker->stale) return;
+  if (worker->commit_state == EDDY_COMMIT_UNKNOWN) return;
   if (begin(worker)) produce(worker, &worker->outbox);
 }
 
@@ -531,7 +532,8 @@ static bool fill(struct eddy_worker *worker, int64_t mono) {
 }
 
 bool eddy_commit_now(struct eddy_worker *worker, bool force) {
-  if (!worker->sink || worker->failed) return false;
+  /* Still unknown: the worker is to end, and no broker has answered. */
+  if (!worker->sink || worker->failed || worker->commit_state == EDDY_COMMIT_UNKNOWN) return false;
   if (force) worker->retry_at = 0;
   if (worker->stale && worker->commit_state == EDDY_COMMIT_ABORTED && !look_around(worker)) return false;
   int64_t mono = eddy_clock_mono();
