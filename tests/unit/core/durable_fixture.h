@@ -2,6 +2,7 @@
 #ifndef EDDY_TESTS_DURABLE_FIXTURE_H
 #define EDDY_TESTS_DURABLE_FIXTURE_H
 
+#include "base/hash.h"
 #include "eddy/durable.h"
 #include "engine_fixture.h"
 
@@ -34,6 +35,15 @@ static inline struct eddy_str name_of(const char *user) {
 static inline enum eddy_slot_state state_of(const struct fixture *fixture, const char *user) {
   uint32_t slot = eddy_engine_find(fixture->engine, name_of(user));
   return slot != UINT32_MAX ? eddy_engine_slot_state(fixture->engine, slot) : EDDY_SLOT_FREE;
+}
+
+static inline uint64_t hash_of(const char *user) {
+  return eddy_hash_keyed(erasure_key, user, strlen(user));
+}
+
+static inline void tick_to(struct fixture *fixture, int64_t time) {
+  while (eddy_engine_tick(fixture->engine, time, EDDY_TIME_NONE, 100, &fixture->effects) > 0) {
+  }
 }
 
 /* A commit in which the hand passes every slot. */
