@@ -15,6 +15,8 @@ struct eddy_bench_options {
   uint32_t users;
   uint32_t step_us;   /* load: event time between two events */
   uint32_t cart_share; /* load: every n-th user has a cart of three lines in front; 0 = none */
+  double zipf;         /* load: exponent, 0 = users are drawn evenly */
+  bool each;           /* load: the first events are one for each user */
   uint32_t seconds, warm_up;
   const char *prefetch_kb, *prefetch_messages; /* drain */
 };

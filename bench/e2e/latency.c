@@ -137,7 +137,7 @@ void eddy_bench_latency(const struct eddy_bench_options *options) {
   eddy_bench_require(pthread_create(&thread, NULL, subscribe, subscriber) == 0, "thread");
   while (subscriber->ends < partitions) eddy_bench_sleep_ms(10);
   rd_kafka_t *producer = eddy_bench_client(RD_KAFKA_PRODUCER, options->brokers, properties);
-  eddy_traffic_init(&traffic, options->seed, options->users);
+  eddy_traffic_init(&traffic, options->seed, options->users, 0);
   uint64_t sent = send_at_rate(options, subscriber, producer, &traffic);
   eddy_bench_sleep_ms(SETTLE_MS); /* what is late counts, too */
   subscriber->stop = true;

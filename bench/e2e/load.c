@@ -42,13 +42,18 @@ void eddy_bench_load(const struct eddy_bench_options *options) {
   int64_t step = options->step_us;
   int64_t begin = eddy_bench_wall_ms() - (int64_t)options->events * step / 1000;
   open_producer(&loader, options);
-  eddy_traffic_init(&loader.traffic, options->seed, options->users);
+  eddy_traffic_init(&loader.traffic, options->seed, options->users, options->zipf);
   for (uint32_t user = 0; options->cart_share > 0 && user < options->users; user += options->cart_share, carts++) {
     eddy_traffic_make_cart(&loader.traffic, user, begin);
     send_event(&loader);
   }
   for (uint64_t i = 0; i < options->events; i++) {
-    eddy_traffic_make(&loader.traffic, begin + (int64_t)i * step / 1000);
+    int64_t time = begin + (int64_t)i * step / 1000;
+    if (options->each && i < options->users) {
+      eddy_traffic_make_for(&loader.traffic, (uint32_t)i, time);
+    } else {
+      eddy_traffic_make(&loader.traffic, time);
+    }
     send_event(&loader);
     if (i % 1000 == 0) rd_kafka_poll(loader.client, 0);
   }

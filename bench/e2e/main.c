@@ -23,6 +23,8 @@ static const struct option long_options[] = {
     {"users", required_argument, NULL, 'u'},
     {"step-us", required_argument, NULL, 'p'},
     {"cart-share", required_argument, NULL, 'c'},
+    {"zipf", required_argument, NULL, 'z'},
+    {"each", required_argument, NULL, 'e'},
     {"seconds", required_argument, NULL, 'd'},
     {"warm-up", required_argument, NULL, 'w'},
     {"prefetch-kb", required_argument, NULL, 'k'},
@@ -50,6 +52,8 @@ static void set(struct eddy_bench_options *options, int option) {
     case 'u': options->users = (uint32_t)number(optarg, UINT32_MAX); break;
     case 'p': options->step_us = (uint32_t)number(optarg, UINT32_MAX); break;
     case 'c': options->cart_share = (uint32_t)number(optarg, UINT32_MAX); break;
+    case 'z': options->zipf = strtod(optarg, NULL); break;
+    case 'e': options->each = number(optarg, 1) == 1; break;
     case 'd': options->seconds = (uint32_t)number(optarg, 3600); break;
     case 'w': options->warm_up = (uint32_t)number(optarg, 3600); break;
     default: exit(64);

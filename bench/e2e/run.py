@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """End to end on a real Apache Kafka: how fast eddy drains a topic, beside a consumer that does nothing; memory; latency.
 
-    bench/e2e/run.py [--events 5000000] [--users 1000000] [--rounds 3] [--only many,few,many-redis,memory,latency] [--smoke]
+    bench/e2e/run.py [--events 5000000] [--users 1000000] [--rounds 3] [--only many,few,many-redis,changelog,restore,memory,latency] [--smoke]
 
 Builds what it needs (or takes EDDY_BIN and EDDY_BUILD_DIR), starts a private broker and a private redis-server, prints machine,
 versions and figures, and stops them. bench/README.md says what the figures mean.
@@ -161,12 +161,12 @@ class Bench:
         self.number += 1
         return f"bench{self.number}-{name}"
 
-    def topic(self, name, cart_share=0):
+    def topic(self, name, cart_share=0, **more):
         """A filled topic; filled once."""
         if name not in self.loaded:
             self.kafka.create(name, PARTITIONS)
-            made = self.help("load", name, events=self.options.events, users=self.options.users, cart_share=cart_share,
-                             step_us=STEP_US)
+            wanted = {"events": self.options.events, "users": self.options.users, "cart_share": cart_share, "step_us": STEP_US, **more}
+            made = self.help("load", name, **wanted)
             self.loaded[name] = made["events"] + made["carts"]
             print(f"topic {name}: {self.loaded[name]:,} events of {made['bytes_per_event']:.0f} bytes, {PARTITIONS} partitions, "
                   f"loaded in {made['seconds']:.1f} s\n", flush=True)
@@ -183,20 +183,20 @@ def programs():
     return os.environ.get("EDDY_BIN", str(build / "eddy")), str(build / "bench" / "bench_e2e")
 
 
-def drain(bench, variant, redis):
-    """One measured drain of the topic from empty state. Rates are those of the second half."""
-    topic, events = bench.topic("events")
-    more = {"redis": {"url": bench.redis_url}} if redis else {}
+def drain(bench, variant, redis, topic="events", **more):
+    """One measured drain of a topic from empty state. Rates are those of the second half."""
+    topic, events = bench.topic(topic)
     if redis:
+        more["redis"] = {"url": bench.redis_url}
         subprocess.run(["redis-cli", "-s", bench.redis_url[7:], "flushall"], check=True, stdout=subprocess.DEVNULL)
     eddy = Eddy(bench, bench.app(variant), topic, model=VARIANTS[variant], **more)
     start = eddy.mark()
     half = eddy.await_committed(events // 2)
     if half[0] == events:  # so few that one transaction took them all
         half = start
-    changes = eddy.outputs("segment-changes")
+    changes, state = eddy.outputs("segment-changes"), eddy.outputs("profiles")
     end = eddy.await_committed(events)
-    changes = eddy.outputs("segment-changes") - changes
+    changes, state = eddy.outputs("segment-changes") - changes, eddy.outputs("profiles") - state
     eddy.settle()
     cpu = eddy.cpu() if redis else end[2]  # what Redis gets after the last commit counts, too
     resident = eddy.resident() - eddy.resident_at_start - PREFETCH
@@ -204,7 +204,7 @@ def drain(bench, variant, redis):
     counted = max(1, end[0] - half[0])
     return {"per_s": counted / (end[1] - half[1]) if end[1] > half[1] else float("nan"),
             "per_cpu_s": counted / max(cpu - half[2], 0.01), "changed": changes / counted,
-            "changes": int(eddy.final["segment_changes"]), "commits": int(eddy.final["commits"]),
+            "state": state / counted, "changes": int(eddy.final["segment_changes"]), "commits": int(eddy.final["commits"]),
             "bytes_per_user": resident / bench.options.users}
 
 
@@ -228,6 +228,64 @@ def run_drains(bench, variant, redis):
           f"{median(rows, 'per_s') / 1e3:.0f} k events/s = {100 * median(rows, 'per_s') / median(bare, 'per_s'):.0f} %; "
           f"{100 * median(rows, 'changed'):.1f} % of the events changed a segment\n", flush=True)
     return median(rows, "per_s")
+
+
+def run_changelog(bench):
+    """What durable state costs: the same drain with and without it, in turn, on users drawn by Zipf's law."""
+    events = bench.topic("zipf", zipf=1.0)[1]
+    print(f"durable state, users by Zipf's law (exponent 1.0), second half of {events:,} events, in turn with profile.durable false")
+    rows = {True: [], False: []}
+    for _ in range(bench.options.rounds):
+        for durable in (True, False):
+            rows[durable].append(row := drain(bench, "many", False, "zipf", profile={"durable": durable}))
+            print(f"  {'on ' if durable else 'off'} {row['per_s'] / 1e3:7.0f} k/s {row['per_cpu_s'] / 1e3:7.0f} k per CPU-s, "
+                  f"{100 * row['changed']:.1f} % changed, {row['state']:.2f} state records per event", flush=True)
+    with_, without = median(rows[True], "per_cpu_s"), median(rows[False], "per_cpu_s")
+    print(f"  median: {with_ / 1e3:.0f} k events per CPU-second = {100 * with_ / without:.0f} % of {without / 1e3:.0f} k without; "
+          f"{median(rows[True], 'per_s') / 1e3:.0f} k events/s = "
+          f"{100 * median(rows[True], 'per_s') / median(rows[False], 'per_s'):.0f} %\n", flush=True)
+
+
+def restored(eddy, since):
+    """Seconds from `since` until every partition is live, and what the log says of them."""
+    while (text := eddy.log.read_text(errors="replace")).count('msg="partition restored"') < PARTITIONS:
+        eddy.check()
+        time.sleep(0.005)
+    seconds = time.monotonic() - since
+    rows = [dict(word.split("=", 1) for word in line.split() if "=" in word)
+            for line in text.splitlines() if 'msg="partition restored"' in line]
+    return seconds, {name: sum(int(row[name]) for row in rows) for name in ("users", "records", "bytes", "replayed")}
+
+
+def run_restore(bench):
+    """kill -9 in the middle and at the end of a drain, and a clean stop: how long until a successor is live, and speaks."""
+    users = 2 * bench.options.users
+    topic, events = bench.topic("restore", events=4 * users, users=users, each=1)
+    app = bench.app("restore")
+    print(f"restart with {users:,} users, 2 workers, 4 partitions")
+    for name, until in (("kill -9 in the middle of a drain", events * 3 // 4), ("kill -9 at the end", events), ("clean stop", events)):
+        eddy = Eddy(bench, app, topic, workers=2)
+        left = events - eddy.await_committed(until)[0]
+        eddy.consumer.close()
+        eddy.process.terminate() if name == "clean stop" else eddy.process.kill()
+        eddy.process.wait(120)
+        start = time.monotonic()
+        eddy = Eddy(bench, app, topic, workers=2)
+        before = eddy.outputs("segment-changes")
+        seconds, found = restored(eddy, start)
+        line = (f"  {name}: {seconds:.1f} s to {found['users']:,} users from {found['records']:,} records, "
+                f"{found['bytes'] / 1e6:.0f} MB, {found['replayed']:,} events read again")
+        if left > 0:
+            while eddy.outputs("segment-changes") == before:
+                eddy.check()
+                time.sleep(0.02)
+            line += f"; first output after {time.monotonic() - start:.1f} s"
+        print(line, flush=True)
+        eddy.await_committed(until)
+        eddy.consumer.close()
+        eddy.process.kill()
+        eddy.process.wait()
+    print()
 
 
 def run_memory(bench):
@@ -287,7 +345,7 @@ def options():
     parser.add_argument("--events", type=int, default=5_000_000)
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3, help="drains per case; medians are printed")
-    parser.add_argument("--only", default="many,many-redis,few,memory,latency", help="cases, separated by commas")
+    parser.add_argument("--only", default="many,many-redis,few,changelog,restore,memory,latency", help="cases, separated by commas")
     parser.add_argument("--smoke", action="store_true", help="a minute of small numbers: does everything run?")
     found = parser.parse_args()
     if found.smoke:
@@ -306,6 +364,10 @@ def main():
             if case in bench.options.only:
                 measured = run_drains(bench, case.split("-")[0], case.endswith("redis"))
                 rate = measured if case == "many" else rate
+        if "changelog" in bench.options.only:
+            run_changelog(bench)
+        if "restore" in bench.options.only:
+            run_restore(bench)
         if "memory" in bench.options.only:
             run_memory(bench)
         if "latency" in bench.options.only:

@@ -1,6 +1,7 @@
 #include "traffic.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "bench.h"
@@ -14,8 +15,8 @@ static const enum eddy_event_type mix[16] = {
     EDDY_WISHLIST_ADDED,  EDDY_PRODUCTS_SEARCHED, EDDY_PRODUCTS_SEARCHED, EDDY_ORDER_COMPLETED,
 };
 
-void eddy_traffic_init(struct eddy_traffic *traffic, uint64_t seed, uint32_t users) {
-  *traffic = (struct eddy_traffic){.seed = seed, .users = users};
+void eddy_traffic_init(struct eddy_traffic *traffic, uint64_t seed, uint32_t users, double zipf) {
+  *traffic = (struct eddy_traffic){.seed = seed, .users = users, .zipf = zipf};
   eddy_rng_seed(&traffic->rng, seed);
   eddy_buffer_init(&traffic->value, NULL);
 }
@@ -40,10 +41,28 @@ static void encode(struct eddy_traffic *traffic, struct eddy_event *event) {
   eddy_bench_require(error == 0, "memory");
 }
 
+/* The inverse of the continuous distribution with density x^-zipf on [1, users + 1). */
+static uint32_t draw_rank(const struct eddy_traffic *traffic, uint64_t draw) {
+  double u = (double)(draw >> 11) * 0x1p-53, end = (double)traffic->users + 1, power = 1 - traffic->zipf;
+  double x = fabs(power) < 1e-9 ? exp(u * log(end)) : pow(u * (pow(end, power) - 1) + 1, 1 / power);
+  return x < end ? (uint32_t)x - 1 : traffic->users - 1;
+}
+
+/* Ranks are spread over the users, so that partitions share the busy ones. */
+static uint32_t draw_user(struct eddy_traffic *traffic) {
+  uint64_t draw = eddy_rng_next(&traffic->rng);
+  if (traffic->zipf == 0) return (uint32_t)(((draw >> 32) * traffic->users) >> 32);
+  return (uint32_t)(draw_rank(traffic, draw) * UINT64_C(2654435761) % traffic->users);
+}
+
 void eddy_traffic_make(struct eddy_traffic *traffic, int64_t event_time) {
+  eddy_traffic_make_for(traffic, draw_user(traffic), event_time);
+}
+
+void eddy_traffic_make_for(struct eddy_traffic *traffic, uint32_t user, int64_t event_time) {
   uint64_t draw = eddy_rng_next(&traffic->rng);
   struct eddy_event event = eddy_event_empty;
-  name_user(traffic, (uint32_t)(((draw >> 32) * traffic->users) >> 32));
+  name_user(traffic, user);
   event.type = mix[draw & 15];
   event.event_time = event_time;
   if (event.type == EDDY_EMAIL_OPENED || event.type == EDDY_EMAIL_CLICKED) {
