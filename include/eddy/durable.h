@@ -41,7 +41,8 @@ bool eddy_engine_next_gone(const struct eddy_engine *engine, size_t *cursor, str
 const uint64_t *eddy_engine_marker_changes(const struct eddy_engine *engine, size_t *count);
 /* Whether the user of this keyed hash is erased, and by an event of which time (may be NULL). */
 bool eddy_engine_erased(const struct eddy_engine *engine, uint64_t hash, int64_t *erased_at);
-/* True if the next commit must write something although no event came: any of the above. */
+/* True if the next commit must write something although no event came: a slot, a user that is gone or a marker. Profiles that are
+ * merely dirty wait for the hand. */
 bool eddy_engine_has_writes(const struct eddy_engine *engine);
 
 /* No profile's bytes are longer. */
@@ -50,8 +51,8 @@ size_t eddy_engine_profile_bytes_max(const struct eddy_engine *engine);
  * history. `user_id` points into the profile. Returns the size, SIZE_MAX if it does not fit. */
 size_t eddy_engine_encode_profile(const struct eddy_engine *engine, uint32_t slot, struct eddy_str *user_id, void *buffer,
                                   size_t capacity);
-/* Engine-wide state: partition time, next effect number, generator, counters, sweep. Returns the size, SIZE_MAX if it does not
- * fit; EDDY_ENGINE_STATE_MAX is enough. */
+/* Engine-wide state: partition time, next effect number, generator, counters, sweep. Contributions are no part of it: take the
+ * delta first (rule 12). Returns the size, SIZE_MAX if it does not fit; EDDY_ENGINE_STATE_MAX is enough. */
 enum { EDDY_ENGINE_STATE_MAX = 1024 };
 size_t eddy_engine_encode_state(const struct eddy_engine *engine, void *buffer, size_t capacity);
 
@@ -61,7 +62,8 @@ enum { EDDY_LAYOUT_MAX = 4096 };
 uint32_t eddy_engine_layout_id(const struct eddy_engine *engine);
 size_t eddy_engine_encode_layout(const struct eddy_engine *engine, void *buffer, size_t capacity);
 
-/* The commit succeeded (rule 16): the hand has written every dirty profile of slots from .. to - 1 ... */
+/* The commit succeeded (rule 16): the hand has written every dirty profile of slots from .. to - 1 (at most once per commit, for
+ * eviction rests on the number of passes) ... */
 void eddy_engine_mark_passed(struct eddy_engine *engine, uint32_t from, uint32_t to);
 /* ... and everything above was written. `all_saved`: nothing is left to replay, replay_from is the position. */
 void eddy_engine_mark_committed(struct eddy_engine *engine, bool all_saved);
@@ -79,8 +81,8 @@ uint32_t eddy_engine_find(const struct eddy_engine *engine, struct eddy_str user
 
 /* The way back --------------------------------------------------------------------------------------------------------------*/
 
-/* A new, empty engine is filled: begin; records in the order of the log, of each key the newest counts; the state; then events;
- * end. Bytes may be hostile. 0, EDDY_E_NOMEM (nothing has changed, may be tried again), EDDY_E_CORRUPT, EDDY_E_VERSION. After an
+/* A new, empty engine is filled: begin (EDDY_E_INVALID if it is not empty); records in the order of the log, of each key the newest
+ * counts; the state; then events; end. Bytes may be hostile. 0, EDDY_E_NOMEM (nothing has changed, may be tried again), EDDY_E_CORRUPT, EDDY_E_VERSION. After an
  * error other than NOMEM the engine may only be freed. */
 int eddy_engine_recover_begin(struct eddy_engine *engine);
 /* A layout comes before the profiles that were written under it. Fields that the specification does not know any more are

@@ -33,7 +33,7 @@ static int adapt(struct eddy_engine *engine, const struct eddy_layout *layout, s
   bool fits =
       layout->same_triggers && eddy_tail_within_limits(engine->spec, tail) && small_enough(engine, bytes->data, bytes->size);
   if (fits) return 0;
-  if (!layout->same_triggers && !eddy_tail_move_triggers(layout, tail)) return EDDY_E_CORRUPT;
+  if (!layout->same_triggers) eddy_tail_move_triggers(layout, tail);
   eddy_tail_fit_limits(&engine->compiled, tail);
   *bytes = (struct eddy_profile_bytes){engine->encoded, pack_to_fit(engine)};
   return eddy_tail_decode(tail, bytes->data, bytes->size);
@@ -43,7 +43,8 @@ int eddy_recovery_tail(struct eddy_engine *engine, const struct eddy_layout *lay
                        struct eddy_tail_write *write) {
   struct eddy_tail *tail = &engine->scratch->tail;
   int error = eddy_tail_decode(tail, bytes.data, bytes.size);
-  if (error != 0 || (bytes.size > 0 && eddy_tail_empty(tail))) return EDDY_E_CORRUPT;
+  bool ok = error == 0 && (bytes.size == 0 || !eddy_tail_empty(tail)) && eddy_tail_of_layout(layout, tail);
+  if (!ok) return EDDY_E_CORRUPT;
   error = adapt(engine, layout, &bytes);
   return error != 0 ? error : eddy_tail_prepare(engine, write);
 }

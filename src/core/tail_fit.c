@@ -12,11 +12,15 @@ static bool comes_before(const struct eddy_armed *a, const struct eddy_armed *b)
   return a->trigger != b->trigger ? a->trigger < b->trigger : eddy_tail_compare(a->subject, b->subject) < 0;
 }
 
-bool eddy_tail_move_triggers(const struct eddy_layout *layout, struct eddy_tail *tail) {
+/* Pairs ascend by trigger. */
+bool eddy_tail_of_layout(const struct eddy_layout *layout, const struct eddy_tail *tail) {
+  return tail->armed_count == 0 || tail->armed[tail->armed_count - 1].trigger < layout->trigger_count;
+}
+
+void eddy_tail_move_triggers(const struct eddy_layout *layout, struct eddy_tail *tail) {
   uint16_t kept = 0;
   for (uint16_t i = 0; i < tail->armed_count; i++) {
     struct eddy_armed pair = tail->armed[i];
-    if (pair.trigger >= layout->trigger_count) return false;
     pair.trigger = layout->triggers[pair.trigger];
     if (pair.trigger == EDDY_PLACE_NONE) continue;
     uint16_t at = kept++;
@@ -24,7 +28,6 @@ bool eddy_tail_move_triggers(const struct eddy_layout *layout, struct eddy_tail 
     tail->armed[at] = pair;
   }
   tail->armed_count = kept;
-  return true;
 }
 
 /* Limits --------------------------------------------------------------------------------------------------------------------*/

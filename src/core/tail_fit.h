@@ -8,9 +8,11 @@
 #include "core/layout.h"
 #include "core/tail.h"
 
-/* Moves armed times to their triggers' places; those of unknown ones go. False if pairs name triggers that the layout does not
- * have. Times stay where they are: encode the tail before it is folded again. */
-bool eddy_tail_move_triggers(const struct eddy_layout *layout, struct eddy_tail *tail);
+/* Whether every pair names a trigger that the layout has. */
+bool eddy_tail_of_layout(const struct eddy_layout *layout, const struct eddy_tail *tail);
+/* Moves armed times to their triggers' places; those of unknown ones go. Times stay where they are: encode the tail before it
+ * is folded again. */
+void eddy_tail_move_triggers(const struct eddy_layout *layout, struct eddy_tail *tail);
 
 /* Whether the tail keeps more of something than the limits allow; bytes are another matter. */
 bool eddy_tail_within_limits(const struct eddy_spec *spec, const struct eddy_tail *tail);
