@@ -81,9 +81,9 @@ uint32_t eddy_engine_find(const struct eddy_engine *engine, struct eddy_str user
 
 /* The way back --------------------------------------------------------------------------------------------------------------*/
 
-/* A new, empty engine is filled: begin (EDDY_E_INVALID if it is not empty); records in the order of the log, of each key the newest
- * counts; the state; then events; end. Bytes may be hostile. 0, EDDY_E_NOMEM (nothing has changed, may be tried again), EDDY_E_CORRUPT, EDDY_E_VERSION. After an
- * error other than NOMEM the engine may only be freed. */
+/* A new, empty engine is filled: begin (EDDY_E_INVALID if it is not empty); records in the order of the log, of each key the
+ * newest counts; the state; then events; end. Bytes may be hostile. 0, EDDY_E_NOMEM (nothing has changed, may be tried again),
+ * EDDY_E_CORRUPT, EDDY_E_VERSION. After an error other than NOMEM the engine may only be freed. */
 int eddy_engine_recover_begin(struct eddy_engine *engine);
 /* A layout comes before the profiles that were written under it. Fields that the specification does not know any more are
  * dropped, new ones are empty. */
