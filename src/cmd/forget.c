@@ -26,7 +26,9 @@ static const char usage[] =
     "one JSON line with user_id, event_id, partition and offset. What is on Kafka already goes by the retention of its "
     "topic.\n\n"
     "  -c, --config FILE   the configuration (default: built-in)\n"
-    "      --wait          wait for the receipts, for 30 s\n\n"
+    "      --wait          wait for the receipts, for 30 s, and say of whom nothing was known\n\n"
+    "The event goes where Java's clients would put the user. If the producers of your events choose partitions otherwise, set\n"
+    "producer.partitioner under kafka.properties.\n\n"
     "Exit codes: 0 all events arrived, 69 no broker or topic, or an event did not arrive, 75 a receipt has not come (yet), 78 "
     "the\n"
     "configuration.\n";
@@ -37,7 +39,8 @@ struct erasure {
   struct eddy_str user_id;
   char event_id[UUID_TEXT + 1];
   struct eddy_cmd_delivery delivery;
-  bool done; /* the receipt has come */
+  bool done;  /* the receipt has come */
+  bool known; /* and there was something to forget */
 };
 
 struct forget {
@@ -153,10 +156,20 @@ static size_t take_receipt(struct forget *forget, const rd_kafka_message_t *mess
     struct erasure *erasure = &forget->erasures[i];
     if (erasure->done || strcmp(erasure->event_id, event_id) != 0) continue;
     erasure->done = true;
+    erasure->known = json_is_true(json_object_get(json, "had_profile"));
     came++;
   }
   json_decref(json);
   return came;
+}
+
+static void say_unknown(const struct forget *forget) {
+  for (size_t i = 0; i < forget->count; i++) {
+    const struct erasure *erasure = &forget->erasures[i];
+    if (erasure->done && !erasure->known)
+      fprintf(stderr, "eddy forget: nothing was known of %s in partition %" PRId32 "\n", erasure->user_id.data,
+              erasure->delivery.partition);
+  }
 }
 
 static int await_receipts(struct forget *forget) {
@@ -169,6 +182,7 @@ static int await_receipts(struct forget *forget) {
     missing -= take_receipt(forget, message);
     rd_kafka_message_destroy(message);
   }
+  say_unknown(forget);
   if (missing == 0) return EX_OK;
   fprintf(stderr,
           "eddy forget: no receipt of %zu of %zu within 30 s; the events stand on %s and will be carried out once `eddy run` "
