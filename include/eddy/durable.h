@@ -34,15 +34,15 @@ size_t eddy_engine_dirty(const struct eddy_engine *engine);
 /* Slots that became WRITE_NOW since the last commit. Some may have changed since (freed, used again) or appear twice: look at
  * their state. Valid until the engine is called. */
 const uint32_t *eddy_engine_write_now(const struct eddy_engine *engine, size_t *count);
-/* Users whose profile became absent since the last commit (evicted, erased), one after the other: *cursor = 0 to start, false at
- * the end. One of them may exist again: its tombstone comes before its record. */
+/* Users whose profile became absent since the last commit (evicted, erased), one after the other: *cursor = 0 to start, false
+ * at the end. One of them may exist again: its tombstone comes before its record. */
 bool eddy_engine_next_gone(const struct eddy_engine *engine, size_t *cursor, struct eddy_str *user_id);
 /* Markers that were set or taken away since the last commit: keyed hashes of erased users; may repeat. */
 const uint64_t *eddy_engine_marker_changes(const struct eddy_engine *engine, size_t *count);
 /* Whether the user of this keyed hash is erased, and by an event of which time (may be NULL). */
 bool eddy_engine_erased(const struct eddy_engine *engine, uint64_t hash, int64_t *erased_at);
-/* True if the next commit must write something although no event came: a slot, a user that is gone or a marker. Profiles that are
- * merely dirty wait for the hand. */
+/* True if the next commit must write something although no event came: a slot, a user that is gone or a marker. Profiles that
+ * are merely dirty wait for the hand. */
 bool eddy_engine_has_writes(const struct eddy_engine *engine);
 
 /* No profile's bytes are longer. */
@@ -56,14 +56,14 @@ size_t eddy_engine_encode_profile(const struct eddy_engine *engine, uint32_t slo
 enum { EDDY_ENGINE_STATE_MAX = 1024 };
 size_t eddy_engine_encode_state(const struct eddy_engine *engine, void *buffer, size_t capacity);
 
-/* Layout: which feature and trigger each place of a profile's bytes belongs to, by name. Profiles carry the id, the layout itself
- * is written once. EDDY_LAYOUT_MAX bytes are enough. */
+/* Layout: which feature and trigger each place of a profile's bytes belongs to, by name. Profiles carry the id, the layout
+ * itself is written once. EDDY_LAYOUT_MAX bytes are enough. */
 enum { EDDY_LAYOUT_MAX = 4096 };
 uint32_t eddy_engine_layout_id(const struct eddy_engine *engine);
 size_t eddy_engine_encode_layout(const struct eddy_engine *engine, void *buffer, size_t capacity);
 
-/* The commit succeeded (rule 16): the hand has written every dirty profile of slots from .. to - 1 (at most once per commit, for
- * eviction rests on the number of passes) ... */
+/* The commit succeeded (rule 16): the hand has written every dirty profile of slots from .. to - 1 (at most once per commit,
+ * for eviction rests on the number of passes) ... */
 void eddy_engine_mark_passed(struct eddy_engine *engine, uint32_t from, uint32_t to);
 /* ... and everything above was written. `all_saved`: nothing is left to replay, replay_from is the position. */
 void eddy_engine_mark_committed(struct eddy_engine *engine, bool all_saved);
@@ -97,8 +97,8 @@ int eddy_engine_recover_erased(struct eddy_engine *engine, uint64_t hash, int64_
 void eddy_engine_recover_not_erased(struct eddy_engine *engine, uint64_t hash);
 int eddy_engine_recover_state(struct eddy_engine *engine, const void *bytes, size_t size);
 /* Folds those of the events that their user's profile or marker does not include, and makes those profiles dirty: no effect, no
- * counter, no time (rule 24). Prefetches like eddy_engine_step_batch(). Returns how many were handled: less than `count` only when
- * memory is short. */
+ * counter, no time (rule 24). Prefetches like eddy_engine_step_batch(). Returns how many were handled: less than `count` only
+ * when memory is short. */
 size_t eddy_engine_recover_events(struct eddy_engine *engine, const struct eddy_event *events, const int64_t *offsets,
                                   size_t count);
 /* Live from here. Counts the segments; timers are armed already. */
