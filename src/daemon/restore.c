@@ -76,8 +76,34 @@ static void begin_live(struct eddy_worker *worker, struct eddy_partition *partit
   eddy_tenure_resume(worker, partition);
 }
 
+/* Users that changed since Redis last acknowledged, as they are now; if there is no room for all, everybody later. Those that
+ * are gone cannot be found later. */
+static void put_changed(struct eddy_worker *worker, struct eddy_partition *partition) {
+  size_t cursor = 0;
+  struct eddy_str user_id;
+  const uint32_t id = (uint32_t)partition->id;
+  const struct eddy_offset_meta *meta = &partition->meta;
+  bool room = true;
+  while (eddy_recovery_next_changed(partition->recovery, &cursor, &user_id)) {
+    struct eddy_member member;
+    uint32_t slot = eddy_engine_find(partition->engine, user_id);
+    if (slot == UINT32_MAX || !eddy_engine_member(partition->engine, slot, &member)) {
+      room &= eddy_redis_sink_gone(worker->redis, id, partition->view_incarnation, meta->sequence, user_id);
+    } else if (room) {
+      room = eddy_redis_sink_put(worker->redis, id, partition->view_incarnation, meta->sequence, &member, worker->model);
+    }
+  }
+  if (!room) partition->resyncing = true;
+}
+
+/* Behind the triggers that are sent again: they speak of users that may be gone. */
+static void catch_up(struct eddy_worker *worker, struct eddy_partition *partition) {
+  if (eddy_recovery_aggregate(partition->recovery) && EDDY_RULE(REDIS_RESENDS)) put_changed(worker, partition);
+  if (!partition->resyncing) eddy_redis_sink_complete(worker->redis, (uint32_t)partition->id);
+}
+
 static void begin_replay(struct eddy_worker *worker, struct eddy_partition *partition) {
-  if (worker->redis && !partition->resyncing) eddy_redis_sink_complete(worker->redis, (uint32_t)partition->id);
+  if (worker->redis) catch_up(worker, partition);
   int64_t from = eddy_recovery_replay_from(partition->recovery);
   if (partition->meta.sequence == 0 || from >= partition->committed) {
     begin_live(worker, partition);
@@ -91,25 +117,6 @@ static void begin_replay(struct eddy_worker *worker, struct eddy_partition *part
 
 /* Redis ---------------------------------------------------------------------------------------------------------------------
  */
-
-/* Users that changed since Redis last acknowledged, as they are now; if there is no room for all, everybody later. */
-static void put_changed(struct eddy_worker *worker, struct eddy_partition *partition) {
-  size_t cursor = 0;
-  struct eddy_str user_id;
-  const uint32_t id = (uint32_t)partition->id;
-  const struct eddy_offset_meta *meta = &partition->meta;
-  bool room = true;
-  while (room && eddy_recovery_next_changed(partition->recovery, &cursor, &user_id)) {
-    struct eddy_member member;
-    uint32_t slot = eddy_engine_find(partition->engine, user_id);
-    if (slot != UINT32_MAX && eddy_engine_member(partition->engine, slot, &member)) {
-      room = eddy_redis_sink_put(worker->redis, id, partition->view_incarnation, meta->sequence, &member, worker->model);
-    } else {
-      room = eddy_redis_sink_gone(worker->redis, id, partition->view_incarnation, meta->sequence, user_id);
-    }
-  }
-  if (!room) partition->resyncing = true;
-}
 
 static int open_trigger_reader(struct eddy_worker *worker) {
   char why[512];
@@ -156,7 +163,6 @@ static void begin_view(struct eddy_worker *worker, struct eddy_partition *partit
                                   .since = aggregate->redis.since};
   }
   eddy_redis_sink_begin(worker->redis, (uint32_t)partition->id, partition->view_incarnation, partition->meta.sequence, &ack);
-  if (aggregate && EDDY_RULE(REDIS_RESENDS)) put_changed(worker, partition);
 }
 
 /* Changelog -----------------------------------------------------------------------------------------------------------------
