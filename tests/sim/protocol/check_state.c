@@ -39,6 +39,9 @@ static void check_counters(struct sim *sim, int partition, const struct eddy_eng
       {"erased", sim->sweep ? 0 : found->erased, sim->sweep ? 0 : wanted->erased},
       {"contributions", sim->sweep ? 0 : found->contributions, sim->sweep ? 0 : wanted->contributions},
   };
+  sim_trace(sim, "partition %d: %llu events, %llu triggers, %llu evicted, %llu erased, %llu contributions", partition,
+            (unsigned long long)found->events, (unsigned long long)found->triggers_fired, (unsigned long long)found->evicted,
+            (unsigned long long)found->erased, (unsigned long long)found->contributions);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (rows[i].found == rows[i].wanted) continue;
     sim_violation(sim, "counter %s of partition %d: %llu instead of %llu", rows[i].name, partition,
@@ -164,7 +167,8 @@ static void check_membership(struct sim *sim, const char *user, const char *segm
   }
 }
 
-/* What Redis says of a user is what its engine knows; it was published. */
+/* What Redis says of a user is what its engine knows; it was published. An older copy of Redis may hold users that are gone
+ * since: nobody knows them any more. */
 static void check_redis_user(struct sim *sim, const char *user, const struct eddy_engine *engine) {
   char name[64], wanted[24] = "";
   struct eddy_member member = {0};
@@ -174,6 +178,7 @@ static void check_redis_user(struct sim *sim, const char *user, const struct edd
   if (there) snprintf(wanted, sizeof wanted, "%u", member.segment);
   const struct redis_key *key = redis_find(&sim->redis.now, name);
   const char *found = key ? redis_value(key, "segment") : NULL;
+  if (slot == UINT32_MAX && sim->redis.fail_overs > 0) return;
   if (strcmp(found ? found : "", wanted) != 0) {
     sim_violation(sim, "Redis: segment of %s is '%s' instead of '%s'", user, found ? found : "", wanted);
   }

@@ -15,12 +15,14 @@ enum { STRANGE_SCHEMA = 9, EVENTS_KEPT = 4, MINUTE = 60000, HOUR = 60 * MINUTE }
 struct input {
   bool schema_known;
   uint64_t serial;
+  uint64_t first, crowd; /* users that are about at present: the others grow old */
 };
 
 struct input *input_new(struct sim *sim) {
   struct input *input = calloc(1, sizeof *input);
   EDDY_ASSERT(input != NULL);
   input->schema_known = sim_chance(sim, 30);
+  input->crowd = INPUT_USERS;
   return input;
 }
 
@@ -130,12 +132,21 @@ static bool put_duplicate(struct sim *sim, int partition) {
   return true;
 }
 
+static int draw_user(struct sim *sim) {
+  struct input *input = sim->input;
+  if (sim_hits(sim, 40)) {
+    input->first = sim_below(sim, INPUT_USERS);
+    input->crowd = 1 + sim_below(sim, INPUT_USERS);
+  }
+  return (int)((input->first + sim_below(sim, input->crowd)) % INPUT_USERS);
+}
+
 void input_produce(struct sim *sim) {
   int partition = (int)sim_below(sim, (uint64_t)sim->partitions);
   if (sim_hits(sim, 30)) {
     put_garbage(sim, partition);
   } else if (!sim_hits(sim, 120) || !put_duplicate(sim, partition)) {
-    put_event(sim, partition, (int)sim_below(sim, INPUT_USERS), draw_type(sim), draw_time(sim));
+    put_event(sim, partition, draw_user(sim), draw_type(sim), draw_time(sim));
   }
 }
 

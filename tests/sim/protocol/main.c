@@ -2,7 +2,8 @@
  *
  *   sim_protocol_run --seeds N [--first S]     N seeds: none may break anything
  *   sim_protocol_run --seed S [--trace]        one
- *   sim_protocol_run --ablate [--seeds N]      with each rule switched off in turn some seed must break
+ *   sim_protocol_run --ablate [--seeds N]      with each rule switched off in turn one of N seeds must break; --count: how many
+ * do
  *   ... --without RULE                         with one rule switched off
  *   ... --apart                                each seed in a process of its own: goes on after a broken invariant
  */
@@ -22,7 +23,7 @@ enum { WHY = 512, SEED_SECONDS = 60 };
 
 struct options {
   uint64_t first, seeds;
-  bool trace, ablate, apart;
+  bool trace, ablate, apart, count;
 };
 
 static const char *const rule_names[] = {
@@ -102,15 +103,15 @@ static int ablate(const struct options *options) {
     uint64_t broken = 0, at = 0;
     char why[WHY], first[WHY] = "";
     eddy_rules_off = 1u << rule;
-    for (uint64_t i = 0; i < options->seeds; i++) {
-      run_apart(options->first + i, why);
+    uint64_t tried = 0;
+    while (tried < options->seeds && (broken == 0 || options->count)) {
+      run_apart(options->first + tried++, why);
       if (!why[0]) continue;
       if (broken++ > 0) continue;
-      at = options->first + i;
+      at = options->first + tried - 1;
       memcpy(first, why, WHY);
     }
-    printf("without %-26s %4llu of %llu seeds break", rule_names[rule], (unsigned long long)broken,
-           (unsigned long long)options->seeds);
+    printf("without %-26s %4llu of %llu seeds break", rule_names[rule], (unsigned long long)broken, (unsigned long long)tried);
     printf(broken ? ", first %llu: %.150s\n" : "\n", (unsigned long long)at, first);
     fflush(stdout);
     unnoticed += broken == 0;
@@ -139,6 +140,8 @@ static int read_options(int argc, char **argv, struct options *options) {
       options->trace = true;
     } else if (strcmp(argv[i], "--ablate") == 0) {
       options->ablate = true;
+    } else if (strcmp(argv[i], "--count") == 0) {
+      options->count = true;
     } else if (strcmp(argv[i], "--apart") == 0) {
       options->apart = true;
     } else if (strcmp(argv[i], "--seeds") == 0) {
@@ -149,7 +152,8 @@ static int read_options(int argc, char **argv, struct options *options) {
       options->first = strtoull(value, NULL, 10), options->seeds = 1, i++;
     } else if (strcmp(argv[i], "--without") != 0 || switch_off(value) != 0) {
       fprintf(stderr,
-              "usage: sim_protocol_run [--seeds N] [--first S] [--seed S] [--trace] [--ablate] [--apart] [--without RULE]\n");
+              "usage: sim_protocol_run [--seeds N] [--first S] [--seed S] [--trace] [--ablate [--count]] [--apart] [--without "
+              "RULE]\n");
       return -1;
     } else {
       i++;

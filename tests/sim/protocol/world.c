@@ -57,7 +57,7 @@ static void draw_rates(struct sim *sim) {
                                   .freeze = PICK(sim, 2, 6),
                                   .zombie = PICK(sim, 0, 0, 20, 100),
                                   .rebalance = PICK(sim, 2, 8),
-                                  .rare = PICK(sim, 0, 50, 150),
+                                  .rare = PICK(sim, 0, 50, 150, 400),
                                   .redis_down = PICK(sim, 0, 5),
                                   .redis_loss = PICK(sim, 0, 0, 0, 2),
                                   .jump = PICK(sim, 5, 20, 60)};
@@ -83,7 +83,7 @@ void world_draw(struct sim *sim) {
   sim->model_fixed = !sim_chance(sim, 40);
   sim->model_version = sim_chance(sim, 30) ? 0 : 1;
   enum eddy_at_end at_end = sim_chance(sim, 50) ? EDDY_AT_END_HOLD : EDDY_AT_END_WALL;
-  int64_t flush_ms = (int64_t)PICK(sim, 500, 5000, 120000), flush_events = (int64_t)PICK(sim, 5, 100, 10000);
+  int64_t flush_ms = (int64_t)PICK(sim, 500, 5000, 120000, 120000), flush_events = (int64_t)PICK(sim, 5, 100, 10000, 10000);
   bool with_redis = sim_chance(sim, 60);
   for (int i = 0; i < KAFKA_PROCESSES_MAX; i++) {
     sim->configs[i] = parsed[i];
