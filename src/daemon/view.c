@@ -21,7 +21,8 @@ static bool is_ahead(const struct eddy_worker *worker, const struct eddy_partiti
 
 static bool put_one(struct eddy_worker *worker, struct eddy_partition *partition) {
   struct eddy_member member;
-  if (!eddy_engine_member(partition->engine, partition->resync_slot, &member) || !member.has_segment) return true;
+  /* Without a segment, too: an older copy of Redis may say otherwise. */
+  if (!eddy_engine_member(partition->engine, partition->resync_slot, &member)) return true;
   return eddy_redis_sink_put(worker->redis, (uint32_t)partition->id, partition->view_incarnation, partition->meta.sequence,
                              &member, worker->model);
 }
