@@ -54,6 +54,7 @@ class Eddy:
         path = bench.folder / f"{app}.yaml"
         path.write_text(json.dumps(config))  # JSON is YAML
         self.log = bench.folder / f"{app}.log"
+        self.started = time.monotonic()
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([bench.eddy, "run", "-c", str(path)], stdout=log, stderr=log)
         bench.processes.append(self.process)
@@ -113,6 +114,12 @@ class Eddy:
             if now - before < 0.05:
                 return
             before = now
+
+    def end(self, kill):
+        """Leaves what it has written where it is."""
+        self.consumer.close()
+        self.process.kill() if kill else self.process.terminate()
+        self.process.wait(120)
 
     def stop(self):
         self.consumer.close()
@@ -246,46 +253,44 @@ def run_changelog(bench):
           f"{100 * median(rows[True], 'per_s') / median(rows[False], 'per_s'):.0f} %\n", flush=True)
 
 
-def restored(eddy, since):
-    """Seconds from `since` until every partition is live, and what the log says of them."""
+def restored(eddy):
+    """Seconds from its start until every partition is live, and what the log says of them."""
     while (text := eddy.log.read_text(errors="replace")).count('msg="partition restored"') < PARTITIONS:
         eddy.check()
         time.sleep(0.005)
-    seconds = time.monotonic() - since
+    seconds = time.monotonic() - eddy.started
     rows = [dict(word.split("=", 1) for word in line.split() if "=" in word)
             for line in text.splitlines() if 'msg="partition restored"' in line]
     return seconds, {name: sum(int(row[name]) for row in rows) for name in ("users", "records", "bytes", "replayed")}
 
 
 def run_restore(bench):
-    """kill -9 in the middle and at the end of a drain, and a clean stop: how long until a successor is live, and speaks."""
+    """kill -9 under load, then a clean stop: how long until a successor is live, and speaks."""
     users = 2 * bench.options.users
-    topic, events = bench.topic("restore", events=4 * users, users=users, each=1)
+    topic, events = bench.topic("restore", events=5 * users, users=users, each=1)
     app = bench.app("restore")
     print(f"restart with {users:,} users, 2 workers, 4 partitions")
-    for name, until in (("kill -9 in the middle of a drain", events * 3 // 4), ("kill -9 at the end", events), ("clean stop", events)):
-        eddy = Eddy(bench, app, topic, workers=2)
-        left = events - eddy.await_committed(until)[0]
-        eddy.consumer.close()
-        eddy.process.terminate() if name == "clean stop" else eddy.process.kill()
-        eddy.process.wait(120)
-        start = time.monotonic()
-        eddy = Eddy(bench, app, topic, workers=2)
-        before = eddy.outputs("segment-changes")
-        seconds, found = restored(eddy, start)
-        line = (f"  {name}: {seconds:.1f} s to {found['users']:,} users from {found['records']:,} records, "
-                f"{found['bytes'] / 1e6:.0f} MB, {found['replayed']:,} events read again")
-        if left > 0:
-            while eddy.outputs("segment-changes") == before:
-                eddy.check()
-                time.sleep(0.02)
-            line += f"; first output after {time.monotonic() - start:.1f} s"
-        print(line, flush=True)
-        eddy.await_committed(until)
-        eddy.consumer.close()
-        eddy.process.kill()
-        eddy.process.wait()
-    print()
+    first = Eddy(bench, app, topic, workers=2)
+    left = events - first.await_committed(events * 4 // 5)[0]
+    first.end(kill=True)
+    second, line = restart(bench, app, topic, "kill -9 in a drain")
+    before = second.outputs("segment-changes")
+    while left > 0 and second.outputs("segment-changes") == before:
+        second.check()
+        time.sleep(0.02)
+    print(f"{line}; first output after {time.monotonic() - second.started:.1f} s", flush=True)
+    second.await_committed(events)
+    second.end(kill=False)
+    third, line = restart(bench, app, topic, "clean stop")
+    print(f"{line}\n", flush=True)
+    third.end(kill=True)
+
+
+def restart(bench, app, topic, name):
+    eddy = Eddy(bench, app, topic, workers=2)
+    seconds, found = restored(eddy)
+    return eddy, (f"  {name}: {seconds:.1f} s to {found['users']:,} users from {found['records']:,} records, {found['bytes'] / 1e6:.0f} MB, "
+                  f"{found['replayed']:,} events read again")
 
 
 def run_memory(bench):
