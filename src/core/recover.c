@@ -213,6 +213,7 @@ void eddy_engine_recover_end(struct eddy_engine *engine) {
   /* Users have other slots now. Who is visited twice in this lap, or not at all, tells the trainer the same in the end. */
   if (engine->sweep.cursor > engine->table.slab.used) engine->sweep.cursor = engine->table.slab.used;
   eddy_engine_count_segments(engine, &engine->sizes);
+  engine->due_bound = eddy_timer_queue_next(&engine->timers); /* older records of a user had other deadlines */
   eddy_buffer_fini(&engine->recovery.includes);
   eddy_buffer_fini(&engine->recovery.layouts);
   engine->recovery.active = false;

@@ -85,6 +85,27 @@ static void test_records_replace_each_other(void **state) {
   fixture_free(from);
 }
 
+/* The deadline of an older record is nobody's any more. */
+static void test_deadlines_of_older_records(void **state) {
+  (void)state;
+  struct fixture *from = durable_new(), *fixture = durable_new();
+  uint8_t bytes[EDDY_ENGINE_STATE_MAX];
+  fixture->spec.sweep = from->spec.sweep = false;
+  assert_int_equal(eddy_engine_recover_begin(fixture->engine), 0);
+  happen(from, EDDY_PRODUCT_ADDED, "ann", T0);
+  recover(fixture, from, "ann", 1);
+  happen(from, EDDY_ORDER_COMPLETED, "ann", T0 + EDDY_MINUTE_MS);
+  happen(from, EDDY_PAGE_VIEWED, "ann", T0 + EDDY_DAY_MS);
+  recover(fixture, from, "ann", 3);
+  size_t size = eddy_engine_encode_state(from->engine, bytes, sizeof bytes);
+  assert_int_equal(eddy_engine_recover_state(fixture->engine, bytes, size), 0);
+  eddy_engine_recover_end(fixture->engine);
+  assert_int_equal(eddy_engine_next_due(fixture->engine), EDDY_TIME_NONE);
+  assert_int_equal(eddy_engine_tick(fixture->engine, EDDY_TIME_NONE, EDDY_TIME_NONE, 0, &fixture->effects), 0);
+  fixture_free(fixture);
+  fixture_free(from);
+}
+
 static void test_a_replay_and_the_erased(void **state) {
   (void)state;
   struct fixture *from = durable_new();
@@ -322,6 +343,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_replay_folds_what_is_not_included),
       cmocka_unit_test(test_records_replace_each_other),
+      cmocka_unit_test(test_deadlines_of_older_records),
       cmocka_unit_test(test_a_replay_and_the_erased),
       cmocka_unit_test(test_a_profile_of_an_erased_user),
       cmocka_unit_test(test_eviction_after_a_recovery),
