@@ -70,7 +70,7 @@ void journal_sent(struct life *life, struct kafka_txn *txn) {
 }
 
 static void commit_moves(struct journal *journal, int partition, uint64_t number, size_t count) {
-  for (struct pending *at = journal->pending; at; at = at->next) {
+  for (struct pending *at = journal->pending; at && count > 0; at = at->next) {
     if (at->number != number) continue;
     EDDY_ASSERT(count <= at->moves.count);
     for (size_t i = 0; i < count; i++) add(&journal->committed[partition], at->moves.items[i]);

@@ -182,10 +182,9 @@ int uv_run(uv_loop_t *loop, uv_run_mode mode) {
   struct life *life = life_of();
   do {
     while (close_one(life)) continue;
-    if (life->link && life->dead) redis_link_turn(life->link);
-    if (life->dead || !any_active(life)) continue;
-    turn(life);
+    if (!life->dead && any_active(life)) turn(life);
   } while (mode == UV_RUN_DEFAULT && !life->loop_stop && !life->dead && any_active(life));
+  if (life->link && life->dead) redis_link_turn(life->link); /* all that is left to do is to close */
   while (close_one(life)) continue;
   life->loop_stop = false;
   return 0;

@@ -120,4 +120,6 @@ void eddy_redis_link_close(struct eddy_redis_link *link, void (*closed)(void *ct
   link->closing = true;
   link->closed = closed;
   link->closed_ctx = ctx;
+  link->reset = true;
+  while (link->count > 0) answer(link, NULL);
 }
