@@ -9,6 +9,12 @@
 #include "sim/protocol/oracle_state.h"
 #include "sim/protocol/sim.h"
 
+static int user_of(const char *line) {
+  char user[32] = "";
+  output_text(line, "user_id", user, sizeof user);
+  return (user[1] - '0') % (INPUT_USERS + 1);
+}
+
 /* Triggers ---------------------------------------------------------------------------------------------------------------- */
 
 /* When a deadline is noticed depends on how the work was cut into slices, and whether an idle profile is there when it is
@@ -23,9 +29,7 @@ static void normalise(struct outputs *outputs) {
 
 /* Triggers and receipts: the oracle's, no more and no less. */
 static void report(struct sim *sim, const struct oracle *oracle, const char *what, const char *line) {
-  char user[32] = "";
-  output_text(line, "user_id", user, sizeof user);
-  if (!oracle->unclear[(user[1] - '0') % (INPUT_USERS + 1)]) sim_violation(sim, "%s: %s", what, line);
+  if (!oracle->unclear[user_of(line)]) sim_violation(sim, "%s: %s", what, line);
 }
 
 static void check_decided(struct sim *sim, int partition, struct oracle *oracle) {
@@ -110,30 +114,32 @@ static void check_numbers(struct sim *sim, int partition) {
 
 /* Segments ---------------------------------------------------------------------------------------------------------------- */
 
-/* from = previous to. An erasure ends a chain without a word. */
-static void check_chain(struct sim *sim, int partition) {
-  struct outputs found = {0};
-  int64_t at[INPUT_USERS + 1];
-  for (int i = 0; i <= INPUT_USERS; i++) at[i] = -1;
+/* from = previous to. An erasure ends a chain without a word, but with a receipt. */
+static void check_chain(struct sim *sim, int partition, struct oracle *oracle) {
+  struct outputs found = {0}, receipts = {0};
+  int erasures[INPUT_USERS + 1] = {0};
+  for (int i = 0; i <= INPUT_USERS; i++) oracle->segments[i] = -1;
+  outputs_read(&receipts, sim, EDDY_OUTPUT_RECEIPT, partition);
+  for (size_t i = 0; i < receipts.count; i++) erasures[user_of(receipts.lines[i])]++;
   outputs_read(&found, sim, EDDY_OUTPUT_SEGMENT_CHANGE, partition);
   for (size_t i = 0; i < found.count; i++) {
-    char user[32] = "";
-    int64_t from = -1, to = -1;
-    output_text(found.lines[i], "user_id", user, sizeof user);
-    int64_t *last = &at[(user[1] - '0') % (INPUT_USERS + 1)];
+    int user = user_of(found.lines[i]);
+    int64_t from = -1, to = -1, *last = &oracle->segments[user];
     if (!output_number(found.lines[i], "from", &from)) from = -1;
     if (!output_number(found.lines[i], "to", &to)) to = -1;
-    if (from != *last && from != -1) sim_violation(sim, "segment chain: after ->%lld: %s", (long long)*last, found.lines[i]);
-    if (from == -1 && *last != -1 && sim->rates.rare == 0)
-      sim_violation(sim, "segment chain: new after %lld", (long long)*last);
+    bool reborn = from == -1 && erasures[user] > 0;
+    if (from != *last && !reborn) sim_violation(sim, "segment chain: after ->%lld: %s", (long long)*last, found.lines[i]);
+    if (from != *last && reborn) erasures[user]--;
     *last = to;
   }
+  for (int i = 0; i <= INPUT_USERS; i++) oracle->may_be_reborn[i] = erasures[i] > 0;
   outputs_fini(&found);
+  outputs_fini(&receipts);
 }
 
 void check_outputs(struct sim *sim, int partition, struct oracle *oracle) {
   check_decided(sim, partition, oracle);
   check_times(sim, partition);
   check_numbers(sim, partition);
-  check_chain(sim, partition);
+  check_chain(sim, partition, oracle);
 }

@@ -89,6 +89,20 @@ static void check_user(struct sim *sim, const char *user, const struct eddy_engi
   if (!sim->sweep && sim->model_fixed) compare_bytes(sim, user, a, b);
 }
 
+/* What subscribers were told last is what is true. */
+static void check_published(struct sim *sim, int user, int partition, const struct eddy_engine *engine,
+                            const struct oracle *oracle) {
+  char name[8];
+  struct eddy_member member;
+  input_user(partition, user, name);
+  uint32_t slot = eddy_engine_find(engine, str(name));
+  bool has = slot != UINT32_MAX && eddy_engine_member(engine, slot, &member) && member.has_segment;
+  int64_t segment = has ? (int64_t)member.segment : -1;
+  if (segment == oracle->segments[user] || (!has && oracle->may_be_reborn[user])) return;
+  sim_violation(sim, "user %s is in segment %lld, published was %lld", name, (long long)segment,
+                (long long)oracle->segments[user]);
+}
+
 void check_state(struct sim *sim, int partition, struct oracle *oracle) {
   const struct eddy_partition *found = live_partition(sim, partition);
   char why[256];
@@ -106,6 +120,7 @@ void check_state(struct sim *sim, int partition, struct oracle *oracle) {
   for (int i = 0; i <= INPUT_USERS; i++) {
     char user[8];
     input_user(partition, i, user);
+    check_published(sim, i, partition, found->engine, oracle);
     if (!oracle->unclear[i]) check_user(sim, user, found->engine, oracle->partition->engine);
   }
 }

@@ -27,10 +27,16 @@ static void start(struct chains *chains, int partition, const struct oracle *ora
   }
 }
 
-/* A weight is the time since the one before in days, at most 1; the first of a profile is 1/4. */
-static void add(struct sim *sim, struct chains *chains, const struct eddy_model_delta *delta, uint16_t vector) {
+/* A weight is the time since the one before in days, at most 1. The first of a profile is 1/4, and says nothing about time: a
+ * late event may be the first one of the user's next life. */
+static void add(struct sim *sim, const struct oracle *oracle, struct chains *chains, const struct eddy_model_delta *delta,
+                uint16_t vector) {
   for (int i = 0; i <= INPUT_USERS; i++) {
-    if (chains->hashes[i] != delta->users[vector] || delta->weights[vector] == 0.25f) continue;
+    if (chains->hashes[i] != delta->users[vector]) continue;
+    if (delta->weights[vector] == 0.25f) {
+      chains->at[i] = (double)oracle->first[i];
+      continue;
+    }
     chains->at[i] += (double)delta->weights[vector] * DAY_MS - ROUNDING_MS;
     if (chains->at[i] <= (double)delta->newest_time) continue;
     sim_violation(sim, "contributions of user %d count %.0f ms twice", i, chains->at[i] - (double)delta->newest_time);
@@ -50,7 +56,7 @@ void check_weights(struct sim *sim, int partition, struct oracle *oracle) {
       sim_violation(sim, "a delta cannot be read");
       return;
     }
-    for (uint16_t i = 0; i < delta.count; i++) add(sim, &chains, &delta, i);
+    for (uint16_t i = 0; i < delta.count; i++) add(sim, oracle, &chains, &delta, i);
     free(block);
   }
 }

@@ -21,6 +21,8 @@ struct oracle {
   const struct kafka_entry **letters; /* NULL: stands for a record that was met */
   size_t letter_count;
   bool any_unclear, unclear[INPUT_USERS + 1]; /* what such a user is depends on when the sweep came by, see note_unclear() */
+  int64_t segments[INPUT_USERS + 1];          /* as published last, -1 = none; ... */
+  bool may_be_reborn[INPUT_USERS + 1];        /* ... or ended by an erasure since */
   int64_t first[INPUT_USERS + 1];             /* time of each user's oldest event */
 };
 
