@@ -120,6 +120,26 @@ static void test_nothing_is_acknowledged_while_something_waits(void **state) {
   assert_int_equal(world->lost[0], 0);
 }
 
+/* All is written, but what says so has not been answered. */
+static void test_what_was_not_answered_is_not_acknowledged(void **state) {
+  struct world *world = *state;
+  start(world);
+  begin(world, 0, NULL);
+  run_until(world, known);
+  commit_segment(world, "ann", 4, 9);
+  run_until(world, idle);
+  kill(world->server, SIGSTOP);
+  for (int i = 0; i < 20; i++) { /* what it has answered before */
+    uv_run(&world->loop, UV_RUN_NOWAIT);
+    usleep(1000);
+  }
+  uint64_t before = acked(world).sequence;
+  run_heartbeats(world);
+  assert_int_equal(acked(world).sequence, before);
+  kill(world->server, SIGCONT);
+  run_until(world, at_9);
+}
+
 static void test_a_flush_is_made_good(void **state) {
   struct world *world = *state;
   start(world);
@@ -515,6 +535,7 @@ int main(void) {
       TEST(test_what_is_written_is_acknowledged),
       TEST(test_the_acknowledgement_is_never_ahead_of_redis),
       TEST(test_nothing_is_acknowledged_while_something_waits),
+      TEST(test_what_was_not_answered_is_not_acknowledged),
       TEST(test_a_flush_is_made_good),
       TEST(test_a_second_flush_begins_anew),
       TEST(test_forgotten_fields_alone_are_noticed),
