@@ -146,7 +146,7 @@ static void write_output(struct replay *replay) {
 static int print_effect(struct replay *replay, const struct eddy_effect *effect, const struct eddy_output_place *place) {
   bool trigger = effect->kind == EDDY_TRIGGER_FIRED || effect->kind == EDDY_TRIGGER_SUPPRESSED;
   if (trigger) replay->outcomes[effect->as.trigger.trigger][effect->as.trigger.suppression]++;
-  if (!trigger && effect->kind != EDDY_SEGMENT_CHANGED) return 0;
+  if (effect->kind == EDDY_MODEL_DELTA) return 0;
   int error = eddy_output_json(replay->codec, effect, place, &replay->output);
   if (replay->output.size >= OUTPUT_BYTES) write_output(replay);
   return error;

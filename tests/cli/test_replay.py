@@ -233,3 +233,14 @@ def test_a_full_disk_is_reported(tmp_path):
     with open("/dev/full", "wb") as full:
         result = subprocess.run([EDDY, "replay", "--until", "2017-11-26T00:00:00Z", path], stdout=full, stderr=subprocess.PIPE, timeout=60)
     assert result.returncode == 74
+
+
+def test_an_erasure_has_a_receipt(tmp_path):
+    events = [{"type": "page_viewed", "user_id": "ann", "event_time": START, "event_id": "a"},
+              {"type": "user_erased", "user_id": "ann", "event_time": START + 1000, "event_id": "b"},
+              {"type": "user_erased", "user_id": "bob", "event_time": START + 2000}]
+    receipts = effects(replay(write(tmp_path / "events.jsonl", events)), "receipt")
+    assert [list(receipt) for receipt in receipts] == [
+        ["type", "user_id", "event_id", "erased_at", "published_at", "had_profile", "partition", "effect"]] * 2
+    assert [(receipt["user_id"], receipt["event_id"], receipt["erased_at"], receipt["had_profile"]) for receipt in receipts] == [
+        ("ann", "b", START + 1000, True), ("bob", None, START + 2000, False)]

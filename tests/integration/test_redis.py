@@ -304,7 +304,8 @@ def test_forget_waits_in_vain(kafka, eddies, app):
     kafka.create(f"{app}.receipts", 1)
     eddy = eddies(json.dumps({"app": app, "kafka": {"brokers": kafka.brokers}}))
     started = time.monotonic()
-    result = subprocess.run([os.environ["EDDY_BIN"], "forget", "-c", str(eddy.config), "--wait", "ann"], capture_output=True, text=True)
+    command = [os.environ["EDDY_BIN"], "forget", "-c", str(eddy.config), "--wait", "ann"]
+    result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 75 and "no receipt of 1 of 1 within 30 s" in result.stderr, result.stderr
     assert json.loads(result.stdout)["offset"] == 0 and time.monotonic() - started >= 30
     [message] = kafka.read(f"{app}.events")
