@@ -109,7 +109,7 @@ def app(request):
 def effect_gaps(kafka, app):
     """What is wrong with the effect numbers: over all outputs of a partition they must be 0, 1, 2 ... Each record's last field."""
     numbers = {}
-    for topic in ("segment-changes", "triggers", "suppressed", "model-delta"):
+    for topic in ("segment-changes", "triggers", "suppressed", "model-delta", "receipts"):
         for message in kafka.read(f"{app}.{topic}"):
             numbers.setdefault(message.partition(), []).append(last_long(message.value()))
     return [(partition, number, found) for partition, all in sorted(numbers.items())
