@@ -124,6 +124,7 @@ static void check_chain(struct sim *sim, int partition, struct oracle *oracle) {
   outputs_read(&found, sim, EDDY_OUTPUT_SEGMENT_CHANGE, partition);
   for (size_t i = 0; i < found.count; i++) {
     int user = user_of(found.lines[i]);
+    sim_trace(sim, "published: %.140s", found.lines[i]);
     int64_t from = -1, to = -1, *last = &oracle->segments[user];
     if (!output_number(found.lines[i], "from", &from)) from = -1;
     if (!output_number(found.lines[i], "to", &to)) to = -1;

@@ -27,7 +27,7 @@ enum {
 
 /* Rates are per mille, drawn per seed. */
 struct sim_rates {
-  uint64_t abort, unknown, lost_reply, crash, freeze, zombie, rebalance, rare, redis_down, redis_loss, jump;
+  uint64_t abort, unknown, lost_reply, crash, freeze, zombie, rebalance, rare, redis_down, redis_loss, no_memory, jump;
 };
 
 struct sim_options {

@@ -60,6 +60,7 @@ static void draw_rates(struct sim *sim) {
                                   .rare = PICK(sim, 0, 50, 150, 400),
                                   .redis_down = PICK(sim, 0, 5),
                                   .redis_loss = PICK(sim, 0, 0, 0, 2),
+                                  .no_memory = PICK(sim, 0, 0, 0, 40),
                                   .jump = PICK(sim, 5, 20, 60)};
 }
 
@@ -74,6 +75,17 @@ static void draw_config(struct sim *sim, struct eddy_config *config, enum eddy_a
   if (!with_redis) config->redis.url = NULL;
 }
 
+/* Long windows of replay in which users grow old and are forgotten, or erased and given back: what few crashes there are find
+ * much to fold again. */
+static void draw_long_windows(struct sim *sim) {
+  sim->sweep = true;
+  sim->rates.crash = 2;
+  sim->rates.rebalance = 2;
+  sim->rates.zombie = 0;
+  sim->rates.jump = 60;
+  sim->rates.rare = PICK(sim, 0, 400);
+}
+
 void world_draw(struct sim *sim) {
   parse();
   draw_rates(sim);
@@ -85,6 +97,11 @@ void world_draw(struct sim *sim) {
   enum eddy_at_end at_end = sim_chance(sim, 50) ? EDDY_AT_END_HOLD : EDDY_AT_END_WALL;
   int64_t flush_ms = (int64_t)PICK(sim, 500, 5000, 120000, 120000), flush_events = (int64_t)PICK(sim, 5, 100, 10000, 10000);
   bool with_redis = sim_chance(sim, 60);
+  if (sim_chance(sim, 15)) {
+    draw_long_windows(sim);
+    flush_ms = 120000;
+    flush_events = 10000;
+  }
   for (int i = 0; i < KAFKA_PROCESSES_MAX; i++) {
     sim->configs[i] = parsed[i];
     draw_config(sim, &sim->configs[i], at_end, flush_ms, flush_events, with_redis);
