@@ -4,7 +4,7 @@
 
 #include "base/assert.h"
 #include "base/rules.h"
-#include "core/recovery.h"
+#include "core/includes.h"
 #include "eddy/durable.h"
 
 static bool lists_changes(const struct eddy_engine *engine) {
@@ -47,7 +47,7 @@ void eddy_durable_touch(struct eddy_engine *engine, struct eddy_profile *profile
 void eddy_durable_forget(struct eddy_engine *engine, struct eddy_profile *profile) {
   if (profile->dirty) engine->durable.dirty--;
   profile->dirty = profile->write_now = false;
-  eddy_recovery_forget(engine, profile->timer.seq);
+  eddy_includes_forget(engine, profile->timer.seq);
 }
 
 void eddy_durable_gone(struct eddy_engine *engine, struct eddy_profile *profile) {

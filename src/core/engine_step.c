@@ -15,6 +15,7 @@
 #include "core/engine_decide.h"
 #include "core/engine_fold.h"
 #include "core/engine_tail.h"
+#include "core/includes.h"
 #include "core/recovery.h"
 #include "core/trigger.h"
 #include "eddy/durable.h"
@@ -404,7 +405,7 @@ int eddy_engine_fold(struct eddy_engine *engine, const struct eddy_event *event)
 /* Whether the user's record, or its marker, has the event in it. Either way a later replay may meet it again (rule 5). */
 static bool is_included(const struct step *step, int64_t offset) {
   if (!EDDY_RULE(REPLAY_SKIPS_INCLUDED)) return false;
-  if (step->slot != EDDY_SLOT_NONE) return eddy_recovery_includes(step->engine, step->slot) > offset;
+  if (step->slot != EDDY_SLOT_NONE) return eddy_includes_of(step->engine, step->slot) > offset;
   if (step->engine->erased.count == 0) return false;
   uint64_t hash = eddy_engine_erasure_hash(step->engine, step->event->user_id);
   const struct eddy_erased_entry *marker = eddy_erased_find(&step->engine->erased, hash);

@@ -4,6 +4,7 @@
 #include "base/rules.h"
 #include "core/durable.h"
 #include "core/engine_decide.h"
+#include "core/includes.h"
 #include "core/plausible.h"
 #include "core/recovery.h"
 #include "eddy/durable.h"
@@ -28,39 +29,6 @@ uint32_t eddy_engine_layout_id(const struct eddy_engine *engine) {
 
 size_t eddy_engine_encode_layout(const struct eddy_engine *engine, void *buffer, size_t capacity) {
   return eddy_layout_encode(engine->spec, buffer, capacity);
-}
-
-/* What is included ----------------------------------------------------------------------------------------------------------*/
-
-static int64_t *includes_of(const struct eddy_engine *engine) {
-  return (int64_t *)(void *)engine->recovery.includes.data; /* aligned to 16 */
-}
-
-static size_t includes_count(const struct eddy_engine *engine) {
-  return engine->recovery.includes.size / sizeof(int64_t);
-}
-
-int eddy_recovery_reserve(struct eddy_engine *engine, uint32_t slot) {
-  struct eddy_buffer *includes = &engine->recovery.includes;
-  size_t size = ((size_t)slot + 1) * sizeof(int64_t);
-  if (size <= includes->size) return 0;
-  if (eddy_buffer_reserve(includes, size - includes->size) != 0) return EDDY_E_NOMEM;
-  memset(includes->data + includes->size, 0, size - includes->size);
-  includes->size = size;
-  return 0;
-}
-
-void eddy_recovery_include(struct eddy_engine *engine, uint32_t slot, int64_t includes) {
-  EDDY_ASSERT(slot < includes_count(engine));
-  includes_of(engine)[slot] = includes;
-}
-
-int64_t eddy_recovery_includes(const struct eddy_engine *engine, uint32_t slot) {
-  return slot < includes_count(engine) ? includes_of(engine)[slot] : 0;
-}
-
-void eddy_recovery_forget(struct eddy_engine *engine, uint32_t slot) {
-  if (slot < includes_count(engine)) includes_of(engine)[slot] = 0;
 }
 
 /* Layouts -------------------------------------------------------------------------------------------------------------------*/
@@ -119,7 +87,7 @@ static uint32_t take_slot(struct eddy_engine *engine, struct eddy_str user_id) {
   uint64_t hash = eddy_profile_table_hash(table, user_id);
   uint32_t slot = eddy_profile_table_find(table, hash, user_id);
   if (slot != EDDY_SLOT_NONE) return slot;
-  if (eddy_recovery_reserve(engine, table->slab.used) != 0 || eddy_profile_table_reserve(table) != 0) return EDDY_SLOT_NONE;
+  if (eddy_includes_reserve(engine, table->slab.used) != 0 || eddy_profile_table_reserve(table) != 0) return EDDY_SLOT_NONE;
   return eddy_profile_table_insert(table, hash, user_id);
 }
 
@@ -142,7 +110,7 @@ int eddy_engine_recover_profile(struct eddy_engine *engine, struct eddy_str user
     return EDDY_E_NOMEM;
   }
   put_record(engine, eddy_profile_table_at(&engine->table, write.slot), &image.profile);
-  eddy_recovery_include(engine, write.slot, includes);
+  eddy_includes_set(engine, write.slot, includes);
   if (slot != NULL) *slot = write.slot;
   eddy_tail_commit(engine, &write);
   return 0;

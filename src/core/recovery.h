@@ -1,4 +1,4 @@
-/* What the way back from records needs besides the state: which events each profile's record includes, and layouts.
+/* What the way back from records needs besides the state and what each record includes (core/includes.h): layouts.
  * Empty but between eddy_engine_recover_begin() and _end(). Thread: the engine's.
  */
 #ifndef EDDY_CORE_RECOVERY_H
@@ -8,13 +8,6 @@
 #include "core/engine_tail.h"
 #include "core/profile_codec.h"
 
-/* Room to remember what `slot` and all before it include. 0 or EDDY_E_NOMEM. */
-int eddy_recovery_reserve(struct eddy_engine *engine, uint32_t slot);
-void eddy_recovery_include(struct eddy_engine *engine, uint32_t slot, int64_t includes);
-/* Events before this offset are in the profile; 0 if nothing is known of it. */
-int64_t eddy_recovery_includes(const struct eddy_engine *engine, uint32_t slot);
-/* The slot's profile is removed. */
-void eddy_recovery_forget(struct eddy_engine *engine, uint32_t slot);
 /* The layout of that id, NULL if none was read. */
 const struct eddy_layout *eddy_recovery_layout(const struct eddy_engine *engine, uint32_t id);
 
