@@ -16,7 +16,7 @@ import uuid
 import avro.io
 import avro.schema
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 VERSION = "4.3.1"
 SOURCE = pathlib.Path(os.environ.get("EDDY_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
@@ -146,6 +146,22 @@ class KafkaServer:
         settings = {name.replace("_", "."): str(value) for name, value in config.items()}
         admin = self.admin()  # must live until the answer is there
         admin.create_topics([NewTopic(topic, partitions, 1, config=settings)])[topic].result(30)
+
+    def delete(self, topic):
+        admin = self.admin()
+        admin.delete_topics([topic])[topic].result(30)
+        deadline = time.monotonic() + 30
+        while topic in self.topics():
+            assert time.monotonic() < deadline, f"{topic} is still there"
+            time.sleep(0.1)
+
+    def grow(self, topic, partitions):
+        admin = self.admin()
+        admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(30)
+        deadline = time.monotonic() + 30
+        while len(self.topics()[topic].partitions) < partitions:
+            assert time.monotonic() < deadline, f"{topic} has not grown"
+            time.sleep(0.1)
 
     def topics(self):
         return self.admin().list_topics(timeout=30).topics
