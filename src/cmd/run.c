@@ -11,6 +11,7 @@
 #include "cmd/cmd.h"
 #include "daemon/clock.h"
 #include "daemon/log.h"
+#include "daemon/notify.h"
 #include "daemon/pipeline.h"
 #include "daemon/status.h"
 
@@ -58,23 +59,28 @@ static void log_progress(struct eddy_pipeline *pipeline, const struct eddy_logge
 static void watch_over(struct eddy_pipeline *pipeline, struct eddy_log_writer *writer, const struct eddy_logger *logger,
                        const sigset_t *signals) {
   const struct timespec wait = {.tv_nsec = WAIT_MS * 1000000};
+  struct eddy_notify notify;
   bool asked = false;
   uint64_t events = 0;
   int64_t reported = eddy_clock_mono();
+  eddy_notify_open(&notify);
   while (!eddy_pipeline_ended(pipeline)) {
     int number = sigtimedwait(signals, NULL, &wait);
     if (number > 0 && asked) _exit(EX_TEMPFAIL);
     if (number > 0) {
       eddy_log(logger, EDDY_LOG_INFO, "eddy is asked to end", "signal=%s", number == SIGTERM ? "SIGTERM" : "SIGINT");
       eddy_pipeline_request_stop(pipeline);
+      eddy_notify_stopping(&notify);
       asked = true;
     }
     eddy_log_flush(writer);
+    eddy_notify_turn(&notify, pipeline, eddy_clock_mono());
     int64_t passed = eddy_clock_mono() - reported;
     if (passed < PROGRESS_MS || asked) continue;
     log_progress(pipeline, logger, &events, passed);
     reported += passed;
   }
+  eddy_notify_close(&notify);
 }
 
 static int run(const struct eddy_config *config) {
