@@ -91,6 +91,9 @@ int eddy_config_load(struct eddy_config *config, const char *path, FILE *errors)
 int eddy_config_parse(struct eddy_config *config, const char *name, const char *text, size_t size, FILE *errors);
 void eddy_config_free(struct eddy_config *config);
 
+/* `eddy config show`: every key of the table with its value, as a file that means the same; passwords and keys are replaced. */
+void eddy_config_show(const struct eddy_config *config, FILE *out);
+
 /* `eddy config reference`: every key with type, default, range and meaning, as Markdown. */
 void eddy_config_reference(FILE *out);
 

@@ -83,6 +83,20 @@ void eddy_config_set_publish_after(struct eddy_config_binder *, struct eddy_conf
 void eddy_config_set_listen(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
                             const struct eddy_config_node *);
 
+/* The way back of keys with a form of their own (config_put_forms.c). _string: an owned text, whatever its form; _url: the same
+ * without its password. */
+bool eddy_config_put_string(const struct eddy_config_key *key, const void *base, FILE *out);
+bool eddy_config_put_url(const struct eddy_config_key *key, const void *base, FILE *out);
+bool eddy_config_put_seed(const struct eddy_config_key *key, const void *base, FILE *out);
+bool eddy_config_put_start(const struct eddy_config_key *key, const void *base, FILE *out);
+bool eddy_config_put_properties(const struct eddy_config_key *key, const void *base, FILE *out);
+bool eddy_config_put_at_end(const struct eddy_config_key *key, const void *base, FILE *out);
+bool eddy_config_put_publish_after(const struct eddy_config_key *key, const void *base, FILE *out);
+bool eddy_config_put_waits(const struct eddy_config_key *key, const void *base, FILE *out);
+bool eddy_config_put_listen(const struct eddy_config_key *key, const void *base, FILE *out);
+/* Has a meaning for this fold. */
+bool eddy_config_feature_takes(enum eddy_fold fold, const char *key);
+
 /* Texts with a form. NULL, or what was expected. */
 const char *eddy_config_check_app(const char *text);
 const char *eddy_config_check_instance(const char *text);

@@ -26,6 +26,14 @@ static const struct fold_row folds[] = {
     [EDDY_FOLD_SHARE] = {"share", {"of", "to"}, {"on", "half_life", "value"}},
 };
 
+bool eddy_config_feature_takes(enum eddy_fold fold, const char *key) {
+  const struct fold_row *row = &folds[fold];
+  for (size_t i = 0; i < sizeof row->refuses / sizeof row->refuses[0] && row->refuses[i]; i++) {
+    if (strcmp(row->refuses[i], key) == 0) return false;
+  }
+  return true;
+}
+
 static void check_fold(struct eddy_config_binder *binder, const struct eddy_feature_draft *draft,
                        const struct eddy_config_scope *scope) {
   const struct fold_row *row = &folds[draft->spec.fold];

@@ -1,31 +1,10 @@
 /* `eddy config reference`: the table as Markdown. Defaults are read from the default configuration itself. */
-#include <inttypes.h>
 #include <string.h>
 
-#include "base/timefmt.h"
-#include "daemon/config_table.h"
-#include "daemon/config_value.h"
-
-static int64_t load(const void *at, uint16_t size) {
-  if (size == 1) return *(const uint8_t *)at;
-  if (size == 2) return *(const uint16_t *)at;
-  return size == 4 ? (int64_t) * (const uint32_t *)at : *(const int64_t *)at;
-}
+#include "daemon/config_put.h"
 
 static double load_decimal(const void *at, uint16_t size) {
   return size == sizeof(float) ? (double)*(const float *)at : *(const double *)at;
-}
-
-static void put_number(const struct eddy_config_key *key, double value, FILE *out) {
-  char text[32];
-  if (key->type == EDDY_CONFIG_DECIMAL)
-    fprintf(out, "%.10g", value);
-  else if (key->type == EDDY_CONFIG_BYTES)
-    fputs(eddy_config_bytes_format((int64_t)value, text), out);
-  else if (key->type == EDDY_CONFIG_COUNT)
-    fprintf(out, "%" PRId64, (int64_t)value);
-  else
-    eddy_duration_format((int64_t)value, text), fputs(text, out);
 }
 
 static void put_default(const struct eddy_config_key *key, const struct eddy_config *defaults, FILE *out) {
@@ -42,13 +21,13 @@ static void put_default(const struct eddy_config_key *key, const struct eddy_con
   else if (key->type == EDDY_CONFIG_BOOL)
     fputs(*at ? "true" : "false", out);
   else if (key->type == EDDY_CONFIG_ENUM)
-    fputs(key->choices[load(at, key->size)], out);
+    fputs(key->choices[eddy_config_stored(key, defaults)], out);
   else if (key->type == EDDY_CONFIG_DECIMAL)
     fprintf(out, "%g", load_decimal(at, key->size));
-  else if (key->none && load(at, key->size) == key->none_value)
+  else if (key->none && eddy_config_stored(key, defaults) == key->none_value)
     fputs(key->none, out);
   else
-    put_number(key, (double)load(at, key->size), out);
+    eddy_config_put_number(key, (double)eddy_config_stored(key, defaults), out);
   fputc('`', out);
 }
 
@@ -65,9 +44,9 @@ static void put_form(const struct eddy_config_key *key, FILE *out) {
   if (!key->form && key->type != EDDY_CONFIG_ENUM) fputs(forms[key->type], out);
   if (key->min != 0 || key->max != 0) {
     fputs(", ", out);
-    put_number(key, key->min, out);
+    eddy_config_put_number(key, key->min, out);
     fputs(" to ", out);
-    put_number(key, key->max, out);
+    eddy_config_put_number(key, key->max, out);
   }
   if (key->none) fprintf(out, ", or `%s`", key->none);
 }

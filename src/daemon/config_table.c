@@ -35,27 +35,31 @@ static const struct eddy_config_key top_keys[] = {
                 "that is gone for good keeps its partitions until its Kafka session times out"},
     {.name = "workers", .type = EDDY_CONFIG_COUNT, AT(workers), RANGE(1, 64),
      .meaning = "threads that share the input partitions"},
-    {.name = "seed", .type = EDDY_CONFIG_COUNT, AT(seed), .fallback = "from `app`",
+    {.name = "seed", .type = EDDY_CONFIG_COUNT, AT(seed), .put = eddy_config_put_seed, .fallback = "from `app`",
      .meaning = "of hashing and sampling; must be the same in all instances"},
 };
 
 static const struct eddy_config_key kafka_keys[] = {
     {.name = "brokers", .type = EDDY_CONFIG_SPECIAL, AT(kafka.brokers), .set = eddy_config_set_brokers,
+     .put = eddy_config_put_string,
      .form = "host:port, or a list of them", .meaning = "brokers to ask first"},
     {.name = "input", .type = EDDY_CONFIG_TEXT, AT(kafka.input), .check = eddy_config_check_topic, .fallback = "`<app>.events`",
      .meaning = "topic with the events"},
     {.name = "group", .type = EDDY_CONFIG_TEXT, AT(kafka.group), .check = eddy_config_check_topic, .fallback = "`<app>`",
      .meaning = "consumer group"},
-    {.name = "schemas", .type = EDDY_CONFIG_SPECIAL, AT(kafka.schemas), .set = eddy_config_set_schemas, .form = "path",
+    {.name = "schemas", .type = EDDY_CONFIG_SPECIAL, AT(kafka.schemas), .set = eddy_config_set_schemas,
+     .put = eddy_config_put_string, .form = "path",
      .fallback = "none", .meaning = "folder of writer schemas named `<id>.avsc`, relative to this file; needed for events in "
                                     "Confluent framing"},
     {.name = "start", .type = EDDY_CONFIG_SPECIAL, AT(kafka.start), .set = eddy_config_set_start,
+     .put = eddy_config_put_start,
      .form = "earliest, latest or a time", .fallback = "earliest", .meaning = "where the application's first run begins"},
     {.name = "commit_interval", .type = EDDY_CONFIG_DURATION, AT(kafka.commit_interval_ms), RANGE(20, 10000), .unit = "ms",
      .meaning = "time between transactions: outputs are visible when their transaction is committed"},
     {.name = "create_topics", .type = EDDY_CONFIG_BOOL, AT(kafka.create_topics),
      .meaning = "create missing output topics at start"},
     {.name = "properties", .type = EDDY_CONFIG_SPECIAL, AT(kafka.properties), .set = eddy_config_set_properties,
+     .put = eddy_config_put_properties,
      .form = "mapping", .fallback = "none",
      .meaning = "librdkafka's own properties under their own names, for both clients; with `consumer.` or `producer.` in front "
                 "for one of them"},
@@ -63,6 +67,7 @@ static const struct eddy_config_key kafka_keys[] = {
 
 static const struct eddy_config_key redis_keys[] = {
     {.name = "url", .type = EDDY_CONFIG_SPECIAL, AT(redis.url), .set = eddy_config_set_redis_url,
+     .put = eddy_config_put_url,
      .form = "redis://[user:password@]host[:port][/database] or unix:///path[?db=N]", .fallback = "none: no Redis",
      .meaning = "where Redis is; special characters in user and password as %XX"},
     {.name = "stream_max_length", .type = EDDY_CONFIG_COUNT, AT(redis.stream_max_length), RANGE(100, 100000000),
@@ -76,10 +81,12 @@ static const struct eddy_config_key time_keys[] = {
      .unit = "s",
      .meaning = "how far out of order events may arrive; partition time is the newest event time minus this"},
     {.name = "at_end", .type = EDDY_CONFIG_SPECIAL, AT(time.at_end), .set = eddy_config_set_at_end,
+     .put = eddy_config_put_at_end,
      .form = "wall, newest, hold or scaled(FACTOR)", .fallback = "wall (run), newest (replay)",
      .meaning = "how partition time moves on at the end of the input: with the wall clock, to the newest event, not at all, or "
                 "FACTOR times as fast as the wall clock"},
     {.name = "publish_after", .type = EDDY_CONFIG_SPECIAL, AT(time.publish_after), .set = eddy_config_set_publish_after,
+     .put = eddy_config_put_publish_after,
      .form = "a time, or none", .fallback = "the application's first start (run), none (replay, demo)",
      .meaning = "triggers that were due before it are suppressed as `backfill`"},
 };
@@ -103,7 +110,7 @@ static const struct eddy_config_key profile_keys[] = {
     {.name = "flush_events", .type = EDDY_CONFIG_COUNT, AT(state.flush_events), RANGE(1000, 1000000000),
      .meaning = "the same in events of a worker: bounds what a restart after a crash reads again"},
     {.name = "erasure_key", .type = EDDY_CONFIG_TEXT, AT(state.erasure_key), .check = eddy_config_check_secret,
-     .fallback = "from `app`",
+     .secret = true, .fallback = "from `app`",
      .meaning = "secret under whose hash erased users are remembered, the same for ever; from `${file:...}` or `${VAR}`"},
     {.name = "currency", .type = EDDY_CONFIG_NAME, AT(spec.currency), .check = eddy_config_check_currency,
      .meaning = "currency that is summed up (ISO 4217); values in others are counted and skipped"},
@@ -169,6 +176,7 @@ static const struct eddy_config_key trigger_keys[] = {
     {.name = "without", .type = EDDY_CONFIG_EVENTS, TRIGGER(without), .fallback = "none",
      .meaning = "event types that cancel it"},
     {.name = "for", .type = EDDY_CONFIG_SPECIAL, TRIGGER(wait_ms), RANGE(1, TEN_YEARS), .set = eddy_config_set_waits,
+     .put = eddy_config_put_waits,
      .unit = "h",
      .form = "duration, or a list of up to 4", .fallback = "required",
      .meaning = "how long to wait; each further duration is a reminder"},
@@ -191,6 +199,7 @@ static const struct eddy_config_key trigger_keys[] = {
 
 static const struct eddy_config_key http_keys[] = {
     {.name = "listen", .type = EDDY_CONFIG_SPECIAL, AT(http.listen), .set = eddy_config_set_listen,
+     .put = eddy_config_put_listen,
      .form = "loopback ADDRESS:PORT, or none",
      .meaning = "where run answers `/metrics`, `/healthz`, `/readyz`, `/api/segments`. A port that is taken ends run with code "
                 "69; left out, with a warning, if this key is not given"},

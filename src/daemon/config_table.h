@@ -1,5 +1,5 @@
-/* The table behind the configuration: one row per key. It drives parsing, range checks, the hints for typos and
- * `eddy config reference`. To add a key: a member of struct eddy_config and a row in config_table.c.
+/* The table behind the configuration: one row per key. It drives parsing, range checks, the hints for typos, `eddy config
+ * reference` and `eddy config show`. To add a key: a member of struct eddy_config and a row in config_table.c.
  */
 #ifndef EDDY_DAEMON_CONFIG_TABLE_H
 #define EDDY_DAEMON_CONFIG_TABLE_H
@@ -15,9 +15,9 @@ enum eddy_config_type {
   EDDY_CONFIG_DURATION, /* int64_t, ms */
   EDDY_CONFIG_DECIMAL,  /* float or double */
   EDDY_CONFIG_BOOL,
-  EDDY_CONFIG_ENUM,     /* position in `choices`, stored in `size` bytes */
-  EDDY_CONFIG_EVENTS,   /* eddy_event_mask: an event type or a list of them */
-  EDDY_CONFIG_SPECIAL,  /* `set` does everything */
+  EDDY_CONFIG_ENUM,    /* position in `choices`, stored in `size` bytes */
+  EDDY_CONFIG_EVENTS,  /* eddy_event_mask: an event type or a list of them */
+  EDDY_CONFIG_SPECIAL, /* `set` and `put` do everything */
   EDDY_CONFIG_TYPE_COUNT,
 };
 
@@ -28,6 +28,8 @@ struct eddy_config_key;
 /* Takes the value of a key whose form is its own; reports what is wrong itself. */
 typedef void (*eddy_config_set_fn)(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
                                    const struct eddy_config_key *key, const struct eddy_config_node *node);
+/* Writes the value that the struct at `base` holds in the syntax of the file. False, and nothing written, if it has none. */
+typedef bool (*eddy_config_put_fn)(const struct eddy_config_key *key, const void *base, FILE *out);
 /* NULL, or what was expected. */
 typedef const char *(*eddy_config_check_fn)(const char *text);
 
@@ -41,9 +43,11 @@ struct eddy_config_key {
   const char *const *choices; /* ENUM: names in the order of the values, NULL at the end */
   eddy_config_check_fn check;
   eddy_config_set_fn set;
-  const char *unit;           /* DURATION, BYTES: what a bare number probably meant */
-  const char *form;           /* SPECIAL: its form, for the reference */
-  const char *fallback;       /* default as text where the default configuration does not hold it */
+  eddy_config_put_fn put; /* SPECIAL, and what else is not written as its type is */
+  bool secret;            /* TEXT: never shown */
+  const char *unit;       /* DURATION, BYTES: what a bare number probably meant */
+  const char *form;       /* SPECIAL: its form, for the reference */
+  const char *fallback;   /* default as text where the default configuration does not hold it */
   const char *meaning;
 };
 
