@@ -6,6 +6,7 @@
 #define EDDY_CMD_CMD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 int eddy_cmd_run(int argc, char **argv);
@@ -21,8 +22,19 @@ int eddy_cmd_forget(int argc, char **argv);
 int eddy_cmd_redis(int argc, char **argv);
 int eddy_cmd_config(int argc, char **argv);
 int eddy_cmd_version(int argc, char **argv);
+int eddy_cmd_man(int argc, char **argv);
+int eddy_cmd_completion(int argc, char **argv);
 
-/* If an argument before `--` is -h or --help: prints `usage` on stdout and returns true. */
+struct eddy_command {
+  const char *name;
+  int (*call)(int argc, char **argv);
+  const char *summary; /* NULL: not for people, `eddy help` leaves it out */
+};
+/* All of them, in the order in which people read of them. */
+const struct eddy_command *eddy_commands(size_t *count);
+
+/* If an argument before `--` is -h or --help: prints `usage` on stdout and returns true. With --help=man and --help=bash in the
+ * forms of cmd/usage_form.h. */
 bool eddy_cmd_help(int argc, char **argv, const char *usage);
 
 /* A whole number in digits from `min` to `max`; any number from `min` to `max`. */

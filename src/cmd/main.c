@@ -6,13 +6,7 @@
 #include "cmd/cmd.h"
 #include "daemon/nearest.h"
 
-struct command {
-  const char *name;
-  int (*call)(int argc, char **argv);
-  const char *summary;
-};
-
-static const struct command commands[] = {
+static const struct eddy_command commands[] = {
     {"demo", eddy_cmd_demo, "run the whole pipeline with an embedded broker and invented shoppers"},
     {"run", eddy_cmd_run, "read events from Kafka, publish segment changes and triggers"},
     {"validate", eddy_cmd_validate, "check a configuration file without side effects"},
@@ -26,8 +20,15 @@ static const struct command commands[] = {
     {"redis", eddy_cmd_redis, "remove the view in Redis, so that it is written anew"},
     {"config", eddy_cmd_config, "the configuration's reference"},
     {"version", eddy_cmd_version, "versions of eddy and its libraries"},
+    {"man", eddy_cmd_man, NULL},
+    {"completion", eddy_cmd_completion, NULL},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+const struct eddy_command *eddy_commands(size_t *count) {
+  *count = COMMAND_COUNT;
+  return commands;
+}
 
 static const char examples[] =
     "eddy reads customer events, keeps a profile per user, and publishes segment changes and triggers.\n\n"
@@ -38,11 +39,13 @@ static const char examples[] =
 
 static void print_help(void) {
   fputs("usage: eddy COMMAND [OPTIONS]\n\n", stdout);
-  for (int i = 0; i < COMMAND_COUNT; i++) printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+  for (int i = 0; i < COMMAND_COUNT; i++) {
+    if (commands[i].summary) printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+  }
   fputs("\n`eddy COMMAND --help` explains one of them.\n", stdout);
 }
 
-static const struct command *find_command(const char *name) {
+static const struct eddy_command *find_command(const char *name) {
   for (int i = 0; i < COMMAND_COUNT; i++)
     if (strcmp(commands[i].name, name) == 0) return &commands[i];
   return NULL;
@@ -60,7 +63,7 @@ static int unknown_command(const char *name) {
 static int help_on(char *name) {
   char help[] = "--help";
   char *arguments[] = {name, help, NULL};
-  const struct command *command = find_command(name);
+  const struct eddy_command *command = find_command(name);
   return command ? command->call(2, arguments) : unknown_command(name);
 }
 
@@ -77,7 +80,7 @@ static int dispatch(int argc, char **argv) {
     return EX_OK;
   }
   if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) name = "version";
-  const struct command *command = find_command(name);
+  const struct eddy_command *command = find_command(name);
   return command ? command->call(argc - 1, argv + 1) : unknown_command(name);
 }
 

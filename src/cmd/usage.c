@@ -8,12 +8,24 @@
 #include <sysexits.h>
 
 #include "cmd/cmd.h"
+#include "cmd/usage_form.h"
+
+static void put_plain(const char *usage, FILE *out) {
+  fputs(usage, out);
+}
+
+static const struct {
+  const char *option;
+  void (*put)(const char *usage, FILE *out);
+} forms[] = {{"-h", put_plain}, {"--help", put_plain}, {"--help=man", eddy_usage_man}, {"--help=bash", eddy_usage_bash}};
 
 bool eddy_cmd_help(int argc, char **argv, const char *usage) {
   for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-    if (strcmp(argv[i], "-h") != 0 && strcmp(argv[i], "--help") != 0) continue;
-    fputs(usage, stdout);
-    return true;
+    for (size_t form = 0; form < sizeof forms / sizeof forms[0]; form++) {
+      if (strcmp(argv[i], forms[form].option) != 0) continue;
+      forms[form].put(usage, stdout);
+      return true;
+    }
   }
   return false;
 }
