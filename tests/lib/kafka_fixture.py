@@ -32,8 +32,8 @@ POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 """
 
 PROPERTIES = """process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={node}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
@@ -81,13 +81,20 @@ def jars():
 class KafkaServer:
     """One broker that is its own controller. `more` are further lines of server.properties."""
 
+    replication = 1
+
     def __init__(self, folder, more="", heap="512m"):
+        controller = free_port()
+        self._prepare(folder, heap, free_port(), 1, f"1@127.0.0.1:{controller}", controller, more)
+        self.brokers = f"127.0.0.1:{self.port}"
+
+    def _prepare(self, folder, heap, port, node, voters, controller, more):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port, self.heap, self.process = free_port(), heap, None
-        self.brokers = f"127.0.0.1:{self.port}"
+        self.port, self.heap, self.process = port, heap, None
         self.properties = self.folder / "server.properties"
-        self.properties.write_text(PROPERTIES.format(port=self.port, controller=free_port(), data=self.folder / "data", more=more))
+        self.properties.write_text(PROPERTIES.format(port=self.port, controller=controller, node=node, voters=voters,
+                                                     data=self.folder / "data", more=more))
         self._java("kafka.tools.StorageTool", "format", "-t", "ZWRkeS10ZXN0LWthZmthMA", "-c", str(self.properties))
 
     def _command(self, *args):
@@ -145,7 +152,7 @@ class KafkaServer:
     def create(self, topic, partitions=1, **config):
         settings = {name.replace("_", "."): str(value) for name, value in config.items()}
         admin = self.admin()  # must live until the answer is there
-        admin.create_topics([NewTopic(topic, partitions, 1, config=settings)])[topic].result(30)
+        admin.create_topics([NewTopic(topic, partitions, self.replication, config=settings)])[topic].result(30)
 
     def delete(self, topic):
         admin = self.admin()
@@ -225,6 +232,46 @@ class KafkaServer:
             return {o.partition: o.offset for o in offsets if o.offset >= 0}
         finally:
             consumer.close()
+
+
+REPLICATED = """default.replication.factor=3
+min.insync.replicas=2
+offsets.topic.replication.factor=3
+transaction.state.log.replication.factor=3
+transaction.state.log.min.isr=2
+"""
+
+
+class _Node(KafkaServer):
+    """One of three."""
+
+    replication = 3
+
+    def __init__(self, folder, node, ports, controllers):
+        voters = ",".join(f"{other + 1}@127.0.0.1:{port}" for other, port in enumerate(controllers))
+        self._prepare(folder, "384m", ports[node], node + 1, voters, controllers[node], REPLICATED)
+        self.brokers = ",".join(f"127.0.0.1:{port}" for port in ports)
+
+
+class KafkaCluster(_Node):
+    """Three brokers that are controllers, too; every topic is on all of them. What a KafkaServer does to itself is done to the first:
+    use `nodes` to kill and start one."""
+
+    def __init__(self, folder):
+        ports, controllers = [free_port() for _ in range(3)], [free_port() for _ in range(3)]
+        super().__init__(pathlib.Path(folder) / "1", 0, ports, controllers)
+        self.nodes = [self] + [_Node(pathlib.Path(folder) / str(node + 1), node, ports, controllers) for node in (1, 2)]
+
+    def start_all(self):
+        for node in self.nodes:
+            node.start(wait=False)
+        for node in self.nodes:
+            node.wait()
+        return self
+
+    def kill_all(self):
+        for node in self.nodes:
+            node.kill()
 
 
 # Avro, single-object encoding ---------------------------------------------------------------------------------------------------
