@@ -425,11 +425,18 @@ static int put_state(void *ctx, struct eddy_str key, const void *value, size_t v
   return eddy_outbox_add(&put->worker->state, &record, NULL, put->partition);
 }
 
+/* For the hands of all partitions together (rule 20). */
+static size_t room_for_records(const struct eddy_worker *worker) {
+  size_t used = worker->outbox.count + worker->state.count;
+  bool full = used >= EDDY_COMMIT_RECORDS_MAX || worker->outbox.bytes + worker->state.bytes >= EDDY_COMMIT_BYTES_MAX;
+  return full ? 0 : EDDY_COMMIT_RECORDS_MAX - used;
+}
+
 static struct eddy_changelog_commit describe_commit(const struct eddy_worker *worker, const struct eddy_partition *partition) {
   struct eddy_changelog_commit commit = {.position = partition->position,
                                          .mono = eddy_clock_mono(),
                                          .wall = eddy_clock_wall(),
-                                         .records_max = EDDY_COMMIT_RECORDS_MAX,
+                                         .records_max = room_for_records(worker),
                                          .full_lap = worker->full_lap,
                                          .model_version = worker->model ? eddy_model_parts_of(worker->model).version : 0,
                                          .has_trigger = partition->has_trigger,
@@ -443,19 +450,24 @@ static struct eddy_changelog_commit describe_commit(const struct eddy_worker *wo
   return commit;
 }
 
+static int write_partition(struct eddy_worker *worker, struct eddy_partition *partition) {
+  struct state_put put = {worker, partition->id};
+  struct eddy_changelog_commit commit = describe_commit(worker, partition);
+  partition->in_flight = true;
+  if (!partition->changelog) return 0;
+  partition->written = true;
+  return eddy_changelog_write(partition->changelog, &commit, put_state, &put);
+}
+
 /* Makes the records of every partition that takes part, as they are now (rules 13-15). 0 or EDDY_E_NOMEM. */
 static int write_state(struct eddy_worker *worker, int64_t mono) {
   int error = 0;
-  for (int32_t i = 0; i < worker->partition_count && !error; i++) {
-    if (!takes_part(worker, i, mono)) continue;
-    struct eddy_partition *partition = worker->partitions[i];
-    partition->in_flight = true;
-    if (!partition->changelog) continue;
-    struct state_put put = {worker, i};
-    struct eddy_changelog_commit commit = describe_commit(worker, partition);
-    partition->written = true;
-    error = eddy_changelog_write(partition->changelog, &commit, put_state, &put);
+  int32_t count = worker->partition_count, first = worker->first_written;
+  for (int32_t i = 0; i < count && !error; i++) {
+    int32_t id = (first + i) % count;
+    if (takes_part(worker, id, mono)) error = write_partition(worker, worker->partitions[id]);
   }
+  worker->first_written = (first + 1) % count; /* whoever found no room has it next time */
   return error;
 }
 

@@ -208,8 +208,9 @@ static void note_oldest(struct eddy_worker *worker) {
 }
 
 bool eddy_ingest_poll(struct eddy_worker *worker) {
+  int64_t begun = eddy_clock_mono();
   size_t count = eddy_kafka_source_poll(worker->source, worker->messages, EDDY_BATCH_MAX);
-  worker->polled_at = eddy_clock_mono();
+  worker->polled_at = begun; /* whoever stands still within a poll was silent, too */
   if (count == 0) return false;
   eddy_worker_say_back(worker);
   note_oldest(worker);

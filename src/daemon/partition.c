@@ -62,6 +62,13 @@ static void specialise(struct eddy_partition *partition, const struct eddy_confi
       config->time.publish_after_set ? config->time.publish_after : (int64_t)partition->meta.incarnation;
 }
 
+void eddy_partition_adopt(struct eddy_partition *partition, const struct eddy_config *config,
+                          const struct eddy_offset_meta *meta) {
+  partition->meta = *meta;
+  specialise(partition, config);
+  if (config->state.keep) partition->view_incarnation = meta->incarnation;
+}
+
 int eddy_partition_open(struct eddy_partition *partition, const struct eddy_partition_options *options) {
   const struct eddy_config *config = options->config;
   specialise(partition, config);

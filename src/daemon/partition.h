@@ -33,6 +33,8 @@ struct eddy_restore_progress {
   int64_t said_at;
   int64_t changelog_first, changelog_end; /* offsets */
   int64_t changelog_at;                   /* next offset to read */
+  bool at_end;                            /* everything that is decided was read */
+  bool read, viewed;                      /* the changelog was read to its aggregate; Redis knows of the tenure */
 };
 
 struct eddy_partition {
@@ -77,6 +79,9 @@ struct eddy_partition_options {
 };
 /* A new, empty engine, once partition->meta is known. 0, EDDY_E_NOMEM or EDDY_E_INVALID. */
 int eddy_partition_open(struct eddy_partition *partition, const struct eddy_partition_options *options);
+/* The partition's past is found to be another one: its incarnation decides what was due before it began. */
+void eddy_partition_adopt(struct eddy_partition *partition, const struct eddy_config *config,
+                          const struct eddy_offset_meta *meta);
 /* Forgets engine, effects and recovery: FINDING again. */
 void eddy_partition_reset(struct eddy_partition *partition);
 

@@ -13,6 +13,8 @@
 #include "daemon/tenure.h"
 #include "source/kafka_message.h"
 
+#define RESEND_PRESSURE_MAX 0.5 /* of the memory for what waits for Redis */
+
 enum {
   BATCHES_PER_TURN = 8,
   CALL_MS = 1000,
@@ -20,13 +22,19 @@ enum {
   NOMEM_WAIT_MS = 5000,
   SAY_MS = 5000,
   STEP_MAX_MS = 500,
-  MARKER_MAX_MS = 15000,     /* what was committed is visible everywhere by then */
+  MARKER_MAX_MS = 30000,     /* a transaction that somebody left open has expired, and its end is known everywhere */
   RESEND_MARGIN_MS = 300000, /* clocks of brokers and ours may differ */
 };
 
 static void refuse(struct eddy_worker *worker, const struct eddy_partition *partition, const char *topic, const char *why) {
   eddy_worker_fail(worker, 78, "state cannot be restored", "worker=%u topic=%s partition=%d reason=\"%s\"", worker->index,
                    topic, partition->id, why);
+}
+
+/* Something has come: what is still missing gets its time anew. */
+static void waits_again(struct eddy_partition *partition) {
+  partition->restore.waited_ms = 0;
+  partition->restore.at_end = false;
 }
 
 /* Live ----------------------------------------------------------------------------------------------------------------------
@@ -55,10 +63,18 @@ static void enter_live(struct eddy_worker *worker, struct eddy_partition *partit
   eddy_worker_publish_stats(worker);
 }
 
+/* Standbys go first. */
+static void begin_later(struct eddy_worker *worker, struct eddy_partition *partition) {
+  eddy_log(worker->logger, EDDY_LOG_ERROR, "state does not fit", "partition=%d used=%zu hint=\"raise profile.memory_max\"",
+           partition->id, worker->budget.used);
+  eddy_tenure_drop_standbys(worker);
+  eddy_restore_anew(worker, partition, NOMEM_WAIT_MS);
+}
+
 /* False: memory is short, it begins anew. */
 static bool finish(struct eddy_worker *worker, struct eddy_partition *partition) {
   if (!partition->recovery || eddy_recovery_finish(partition->recovery, &partition->changelog) == 0) return true;
-  eddy_restore_anew(worker, partition, NOMEM_WAIT_MS);
+  begin_later(worker, partition);
   return false;
 }
 
@@ -132,18 +148,21 @@ static int open_trigger_reader(struct eddy_worker *worker) {
   return -1;
 }
 
-/* False: not now. */
-static bool begin_resend(struct eddy_worker *worker, struct eddy_partition *partition) {
+/* Stays where it is if that cannot be done now. */
+static void begin_resend(struct eddy_worker *worker, struct eddy_partition *partition) {
   const struct eddy_aggregate *aggregate = eddy_recovery_aggregate(partition->recovery);
   int64_t offset;
-  if (open_trigger_reader(worker) != 0) return false;
+  if (open_trigger_reader(worker) != 0) return;
   int64_t since = aggregate->redis.since - RESEND_MARGIN_MS;
   rd_kafka_resp_err_t error =
       eddy_kafka_reader_at_time(worker->trigger_reader, partition->id, since > 0 ? since : 0, &offset, CALL_MS);
-  if (error || eddy_kafka_reader_start(worker->trigger_reader, partition->id, offset) != 0) return false;
-  partition->restore.waited_ms = 0;
+  if (error || eddy_kafka_reader_start(worker->trigger_reader, partition->id, offset) != 0) {
+    eddy_log(worker->logger, EDDY_LOG_INFO, "restore waits for the triggers", "partition=%d reason=\"%s\"", partition->id,
+             rd_kafka_err2str(error));
+    return;
+  }
+  waits_again(partition);
   eddy_partition_enter(worker, partition, EDDY_PARTITION_RESENDING);
-  return true;
 }
 
 static bool misses_triggers(const struct eddy_aggregate *aggregate) {
@@ -159,7 +178,7 @@ static void begin_view(struct eddy_worker *worker, struct eddy_partition *partit
   if (aggregate) {
     ack = (struct eddy_redis_ack){.known = aggregate->redis.known,
                                   .sequence = aggregate->redis.sequence,
-                                  .trigger = aggregate->redis.trigger,
+                                  .trigger = aggregate->redis.known ? aggregate->redis.trigger : aggregate->last_trigger,
                                   .since = aggregate->redis.since};
   }
   eddy_redis_sink_begin(worker->redis, (uint32_t)partition->id, partition->view_incarnation, partition->meta.sequence, &ack);
@@ -221,7 +240,7 @@ static void begin_reading(struct eddy_worker *worker, struct eddy_partition *par
     return;
   }
   progress->changelog_at = progress->changelog_first;
-  progress->waited_ms = 0;
+  waits_again(partition);
   eddy_partition_enter(worker, partition, EDDY_PARTITION_READING);
 }
 
@@ -229,9 +248,7 @@ static void found(struct eddy_worker *worker, struct eddy_partition *partition) 
   partition->found = false;
   if (eddy_tenure_wake_standby(worker, partition)) return;
   if (open_engine(worker, partition) != 0) {
-    eddy_log(worker->logger, EDDY_LOG_ERROR, "engine could not be made", "partition=%d hint=\"raise profile.memory_max\"",
-             partition->id);
-    eddy_restore_anew(worker, partition, NOMEM_WAIT_MS);
+    begin_later(worker, partition);
   } else if (!worker->config->state.keep) {
     if (worker->redis) begin_view(worker, partition);
     begin_live(worker, partition);
@@ -244,8 +261,10 @@ static void found(struct eddy_worker *worker, struct eddy_partition *partition) 
 static bool check_log(struct eddy_worker *worker, struct eddy_partition *partition) {
   int64_t low, high;
   char why[400];
-  if (eddy_kafka_source_bounds(worker->source, partition->id, &low, &high, CALL_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    eddy_restore_anew(worker, partition, RETRY_MS);
+  rd_kafka_resp_err_t error = eddy_kafka_source_bounds(worker->source, partition->id, &low, &high, CALL_MS);
+  if (error) {
+    eddy_log(worker->logger, EDDY_LOG_INFO, "restore waits for the input", "partition=%d reason=\"%s\"", partition->id,
+             rd_kafka_err2str(error));
     return false;
   }
   bool accept_loss = worker->config->state.accept_loss;
@@ -259,25 +278,35 @@ static bool check_log(struct eddy_worker *worker, struct eddy_partition *partiti
 }
 
 /* With --offsets-from-profiles the aggregate says where to go on. */
-static void adopt_offset(struct eddy_partition *partition) {
+static void adopt_offset(const struct eddy_worker *worker, struct eddy_partition *partition) {
   struct eddy_changelog_place place;
   if (partition->meta.sequence > 0 || !eddy_recovery_adopted(partition->recovery, &place)) return;
-  partition->meta = (struct eddy_offset_meta){.incarnation = place.incarnation, .sequence = place.sequence};
+  struct eddy_offset_meta meta = {.incarnation = place.incarnation, .sequence = place.sequence};
+  eddy_partition_adopt(partition, worker->config, &meta);
   partition->committed = place.position;
+}
+
+/* Steps that ask a broker: where one does not answer now, they are tried again without reading everything anew. */
+static void go_on(struct eddy_worker *worker, struct eddy_partition *partition) {
+  struct eddy_restore_progress *progress = &partition->restore;
+  const struct eddy_aggregate *aggregate = eddy_recovery_aggregate(partition->recovery);
+  partition->retry_at = eddy_clock_mono() + RETRY_MS;
+  if (partition->meta.sequence > 0 && !check_log(worker, partition)) return;
+  if (worker->redis && !progress->viewed) begin_view(worker, partition);
+  progress->viewed = true;
+  if (!worker->redis || !aggregate || !misses_triggers(aggregate)) {
+    begin_replay(worker, partition);
+  } else {
+    begin_resend(worker, partition);
+  }
 }
 
 static void changelog_read(struct eddy_worker *worker, struct eddy_partition *partition) {
   eddy_kafka_reader_stop(worker->reader, partition->id);
-  adopt_offset(partition);
+  partition->restore.read = true;
+  adopt_offset(worker, partition);
   EDDY_POINT("changelog_read");
-  if (partition->meta.sequence > 0 && !check_log(worker, partition)) return;
-  const struct eddy_aggregate *aggregate = eddy_recovery_aggregate(partition->recovery);
-  if (worker->redis) begin_view(worker, partition);
-  if (!worker->redis || !aggregate || !misses_triggers(aggregate)) {
-    begin_replay(worker, partition);
-  } else if (!begin_resend(worker, partition)) {
-    eddy_restore_anew(worker, partition, RETRY_MS);
-  }
+  go_on(worker, partition);
 }
 
 /* The contradiction may be that somebody else has committed since we asked. */
@@ -302,9 +331,7 @@ static void judge(struct eddy_worker *worker, struct eddy_partition *partition, 
       eddy_restore_anew(worker, partition, RETRY_MS);
       break;
     case EDDY_RECOVERY_NOMEM:
-      eddy_log(worker->logger, EDDY_LOG_ERROR, "state does not fit", "partition=%d used=%zu hint=\"raise profile.memory_max\"",
-               partition->id, worker->budget.used);
-      eddy_restore_anew(worker, partition, NOMEM_WAIT_MS);
+      begin_later(worker, partition);
       break;
     case EDDY_RECOVERY_REFUSED:
       refuse_if_it_holds(worker, partition, why);
@@ -326,12 +353,13 @@ static void miss_aggregate(struct eddy_worker *worker, struct eddy_partition *pa
 static void take_changelog(struct eddy_worker *worker, struct eddy_partition *partition, const rd_kafka_message_t *message) {
   char why[400] = "";
   if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    partition->restore.at_end = true;
     judge(worker, partition, eddy_recovery_at_end(partition->recovery, why, sizeof(why)), why);
     return;
   }
-  if (message->err || message->offset < partition->restore.changelog_at) return;
+  if (message->err || partition->restore.read || message->offset < partition->restore.changelog_at) return;
   partition->restore.changelog_at = message->offset + 1;
-  partition->restore.waited_ms = 0;
+  waits_again(partition);
   judge(worker, partition,
         eddy_recovery_take(partition->recovery, message->key, message->key_len, message->payload, message->len, message->offset,
                            why, sizeof(why)),
@@ -341,13 +369,21 @@ static void take_changelog(struct eddy_worker *worker, struct eddy_partition *pa
 static void take_trigger(struct eddy_worker *worker, struct eddy_partition *partition, const rd_kafka_message_t *message) {
   const struct eddy_aggregate *aggregate = eddy_recovery_aggregate(partition->recovery);
   uint64_t number;
+  partition->restore.at_end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
   if (message->err || !eddy_redis_sink_trigger_number(worker->redis, message->payload, message->len, &number)) return;
+  waits_again(partition);
   if (number <= aggregate->last_trigger) {
     eddy_redis_sink_resend(worker->redis, (uint32_t)partition->id, partition->view_incarnation, message->payload, message->len);
   }
   if (number < aggregate->last_trigger) return;
   eddy_kafka_reader_stop(worker->trigger_reader, partition->id);
   begin_replay(worker, partition);
+}
+
+/* Triggers are read no faster than Redis takes them; while it is away their memory is bounded all the same. */
+static bool may_resend(const struct eddy_worker *worker) {
+  if (!worker->trigger_reader) return false;
+  return !eddy_redis_sink_stats(worker->redis).connected || eddy_redis_sink_pressure(worker->redis) < RESEND_PRESSURE_MAX;
 }
 
 typedef void (*take_fn)(struct eddy_worker *, struct eddy_partition *, const rd_kafka_message_t *);
@@ -395,13 +431,19 @@ static void miss_triggers(struct eddy_worker *worker, struct eddy_partition *par
   begin_replay(worker, partition);
 }
 
-/* Time counts only while we were there to see what came. */
+/* Time counts only while we were there to see what came, and after the end of what is decided was told: a broker that is away
+ * is waited for. */
 static void watch_partition(struct eddy_worker *worker, struct eddy_partition *partition, int64_t mono) {
   struct eddy_restore_progress *progress = &partition->restore;
   int64_t step = mono - progress->watched_at;
   progress->waited_ms += progress->watched_at == 0 ? 0 : step < STEP_MAX_MS ? step : STEP_MAX_MS;
   progress->watched_at = mono;
   say_progress(worker, partition, mono);
+  if (progress->read && partition->state == EDDY_PARTITION_READING) {
+    if (mono >= partition->retry_at) go_on(worker, partition);
+    return;
+  }
+  if (!progress->at_end) progress->waited_ms = 0;
   if (progress->waited_ms < MARKER_MAX_MS) return;
   if (partition->state == EDDY_PARTITION_READING && partition->meta.sequence > 0) miss_aggregate(worker, partition);
   if (partition->state == EDDY_PARTITION_RESENDING) miss_triggers(worker, partition);
@@ -425,7 +467,7 @@ bool eddy_restore_turn(struct eddy_worker *worker) {
     if (worker->partitions[i] && worker->partitions[i]->found) found(worker, worker->partitions[i]);
   }
   if (worker->reader) more |= poll_reader(worker, worker->reader, EDDY_PARTITION_READING, take_changelog);
-  if (worker->trigger_reader) more |= poll_reader(worker, worker->trigger_reader, EDDY_PARTITION_RESENDING, take_trigger);
+  if (may_resend(worker)) more |= poll_reader(worker, worker->trigger_reader, EDDY_PARTITION_RESENDING, take_trigger);
   int64_t mono = eddy_clock_mono();
   for (int32_t i = 0; i < worker->partition_count && !worker->failed; i++) {
     if (worker->partitions[i] && worker->partitions[i]->state != EDDY_PARTITION_LIVE)

@@ -158,8 +158,9 @@ bool eddy_tenure_wake_standby(struct eddy_worker *worker, struct eddy_partition 
   worker->partitions[partition->id] = standby;
   eddy_tenure_say(worker, standby, "standby");
   if (worker->redis) {
-    eddy_redis_sink_begin(worker->redis, (uint32_t)standby->id, standby->view_incarnation, standby->meta.sequence,
-                          &standby->ack);
+    standby->resync_slot = 0; /* what Redis lacks is not known any more: everybody */
+    standby->resyncing = eddy_redis_sink_begin(worker->redis, (uint32_t)standby->id, standby->view_incarnation,
+                                               standby->meta.sequence, &standby->ack);
   }
   if (standby->id == 0) eddy_model_watch_train(worker->watch, true);
   eddy_partition_free(partition);

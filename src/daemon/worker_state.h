@@ -69,7 +69,7 @@ struct eddy_worker {
   int32_t partition_count;
   int64_t finding_since; /* monotonic: first of the failed tries in a row to read committed offsets, 0 = none */
   struct eddy_kafka_reader *reader, *trigger_reader; /* while partitions are restored */
-  int64_t polled_at;                                 /* monotonic: end of the last poll */
+  int64_t polled_at;                                 /* monotonic: begin of the last poll that has ended */
   int64_t session_ms;                                /* session.timeout.ms: who was silent for longer is no longer a member */
   bool away;                                         /* no broker can be reached; said so */
 
@@ -79,6 +79,7 @@ struct eddy_worker {
   struct eddy_buffer scratch; /* one encoded output */
   struct eddy_outbox outbox;
   struct eddy_outbox state; /* changelog records of the open transaction: made anew after an abort */
+  int32_t first_written;    /* partition whose hand comes first in the next commit: each gets its turn */
   bool full_lap;            /* the next commit saves everything: the worker leaves */
   bool stale;               /* the group moved on without us: look at the committed sequences first (rule 19) */
 

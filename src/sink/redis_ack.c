@@ -30,8 +30,8 @@ struct eddy_redis_partition *eddy_redis_acks_make(struct eddy_redis_acks *acks, 
 void eddy_redis_partition_begin(struct eddy_redis_partition *partition, struct eddy_redis_version at,
                                 const struct eddy_redis_mark *stored, int64_t wall) {
   bool is_whole = partition->kept && partition->incarnation == at.incarnation && partition->now.sequence == at.sequence;
-  uint64_t trigger = is_whole ? partition->now.trigger : 0;
-  *partition = (struct eddy_redis_partition){.in_tenure = true, .incarnation = at.incarnation};
+  uint64_t trigger = is_whole ? partition->now.trigger : 0, tenure = partition->tenure + (is_whole ? 0 : 1);
+  *partition = (struct eddy_redis_partition){.in_tenure = true, .incarnation = at.incarnation, .tenure = tenure};
   if (stored) {
     partition->known = true;
     partition->stored = *stored;
@@ -47,7 +47,8 @@ void eddy_redis_partition_begin(struct eddy_redis_partition *partition, struct e
 
 void eddy_redis_partition_end(struct eddy_redis_partition *partition) {
   bool whole = partition->in_tenure ? partition->sync == EDDY_REDIS_SOUND : partition->kept;
-  *partition = (struct eddy_redis_partition){.kept = whole, .incarnation = partition->incarnation, .now = partition->now};
+  *partition = (struct eddy_redis_partition){
+      .kept = whole, .incarnation = partition->incarnation, .now = partition->now, .tenure = partition->tenure};
 }
 
 /* ---- marks ---- */

@@ -31,6 +31,7 @@ struct eddy_redis_partition {
   bool excused;   /* on this connection a refused write has led to a full resynchronisation already */
   uint32_t asked; /* position among the fields being asked for, from 1; 0 = none */
   enum eddy_redis_sync sync;
+  uint64_t tenure; /* counts those of this sink; one that goes on where it ended is the same */
   uint64_t incarnation;
   bool known, has_written, has_closed;
   bool named;   /* in the heartbeat in flight ... */

@@ -17,6 +17,11 @@ static uint64_t erasures_max(const struct eddy_redis_sink *sink) {
   return sink->pending.bytes_max + sink->pending.bytes_max / 4;
 }
 
+static void settle(struct eddy_redis_sink *sink, uint32_t partition, struct eddy_redis_user *user) {
+  const struct eddy_redis_partition *at = eddy_redis_acks_find(&sink->acks, partition);
+  eddy_redis_pending_settle(user, at ? at->tenure : 0);
+}
+
 static struct eddy_redis_user *committed_user(struct eddy_redis_sink *sink, uint32_t partition, struct eddy_str id,
                                               bool erased) {
   struct eddy_redis_user *user =
@@ -24,6 +29,7 @@ static struct eddy_redis_user *committed_user(struct eddy_redis_sink *sink, uint
   struct eddy_redis_partition *at = eddy_redis_acks_find(&sink->acks, partition);
   if (!user) sink->pending.dropped++;
   if (!user && at) eddy_redis_partition_lose(at);
+  if (user) settle(sink, partition, user);
   return user;
 }
 
@@ -203,6 +209,7 @@ bool eddy_redis_sink_put(struct eddy_redis_sink *sink, uint32_t partition, uint6
                          const struct eddy_member *member, const struct eddy_model *model) {
   struct eddy_redis_user *user = paced_user(sink, member->user_id);
   if (!user) return false;
+  settle(sink, partition, user);
   if (take_version(user, partition, incarnation, sequence)) take_state(user, member, model);
   eddy_redis_sink_send(sink);
   return true;
@@ -212,6 +219,7 @@ bool eddy_redis_sink_gone(struct eddy_redis_sink *sink, uint32_t partition, uint
                           struct eddy_str user_id) {
   struct eddy_redis_user *user = eddy_redis_pending_user(&sink->pending, user_id, erasures_max(sink));
   if (!user) return false;
+  settle(sink, partition, user);
   if (take_version(user, partition, incarnation, sequence)) take_erasure(user);
   eddy_redis_sink_send(sink);
   return true;
@@ -282,14 +290,16 @@ struct eddy_redis_ack eddy_redis_sink_acked(const struct eddy_redis_sink *sink, 
   return (struct eddy_redis_ack){true, at->stored.sequence, at->stored.trigger, at->stored.since};
 }
 
-void eddy_redis_sink_begin(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
+bool eddy_redis_sink_begin(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
                            const struct eddy_redis_ack *ack) {
   struct eddy_redis_partition *at = eddy_redis_acks_make(&sink->acks, partition);
-  if (!at) return; /* never acknowledged: as if Redis had not answered */
+  if (!at) return false; /* never acknowledged: as if Redis had not answered */
   struct eddy_redis_mark stored = {ack->sequence, ack->trigger, ack->since};
   struct eddy_redis_version version = {incarnation, sequence};
   eddy_redis_partition_begin(at, version, ack->known ? &stored : NULL, eddy_redis_sink_wall());
+  if (at->now.trigger < ack->trigger) at->now.trigger = ack->trigger;
   eddy_redis_sink_send(sink);
+  return at->sync == EDDY_REDIS_CATCHING;
 }
 
 void eddy_redis_sink_end(struct eddy_redis_sink *sink, uint32_t partition) {

@@ -150,6 +150,13 @@ static void add_newer(struct eddy_redis_user *user, const struct eddy_redis_user
   if (newer->erased || newer->has_trigger) copy_trigger(user, newer);
 }
 
+void eddy_redis_pending_settle(struct eddy_redis_user *user, uint64_t tenure) {
+  if (user->tenure == tenure) return;
+  user->tenure = tenure;
+  user->version = (struct eddy_redis_version){0};
+  user->erased = user->has_segment = user->is_state = user->has_trigger = false;
+}
+
 void eddy_redis_pending_return(struct eddy_redis_pending *pending, struct eddy_redis_user *user) {
   struct eddy_redis_user *waiting = find(pending, user->hash, user->id, user->id_size);
   if (!waiting) {
@@ -160,6 +167,11 @@ void eddy_redis_pending_return(struct eddy_redis_pending *pending, struct eddy_r
     uint64_t older = user->generation;
     user->generation = waiting->generation;
     waiting->generation = older;
+  }
+  if (user->tenure > waiting->tenure) eddy_redis_pending_settle(waiting, user->tenure);
+  if (user->tenure < waiting->tenure) {
+    eddy_redis_pending_free(pending, user);
+    return;
   }
   if (eddy_redis_version_is_newer(&user->version, &waiting->version)) {
     add_newer(waiting, user);

@@ -24,6 +24,7 @@ struct eddy_redis_user {
   uint64_t hash;
   uint64_t generation;
   uint32_t partition;
+  uint64_t tenure; /* of the partition, see sink/redis_ack.h */
   struct eddy_redis_version version;
   bool erased;      /* forget what is stored first; the parts below come after that */
   bool has_segment; /* a segment change is part of it ... */
@@ -73,8 +74,11 @@ void eddy_redis_pending_fini(struct eddy_redis_pending *pending);
 struct eddy_redis_user *eddy_redis_pending_user(struct eddy_redis_pending *pending, struct eddy_str id, uint64_t bytes_max);
 /* Takes out up to `max` users; they belong to the caller until freed or put back. Returns the count. */
 size_t eddy_redis_pending_take(struct eddy_redis_pending *pending, struct eddy_redis_user **users, size_t max);
+/* Before a change of this tenure is added: what still waits of an earlier one is forgotten. The tenure was caught up with what
+ * Redis lacked; under a newer version the older change would undo what others have written in between. */
+void eddy_redis_pending_settle(struct eddy_redis_user *user, uint64_t tenure);
 /* Puts back what could not be written. If another change of the user waits, which may have come back before it, the two become
- * one: the newer version, with those parts of the older that it does not speak of. */
+ * one: the newer version, with those parts of the older that it does not speak of; of two tenures the later alone. */
 void eddy_redis_pending_return(struct eddy_redis_pending *pending, struct eddy_redis_user *user);
 void eddy_redis_pending_free(struct eddy_redis_pending *pending, struct eddy_redis_user *user);
 

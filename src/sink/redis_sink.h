@@ -77,8 +77,9 @@ struct eddy_redis_ack eddy_redis_sink_acked(const struct eddy_redis_sink *sink, 
  * If ack->sequence < sequence the owner has to hand over what is missing (resend(), then put() and gone() of what changed
  * since) and to call complete(): until then nothing more is acknowledged. Not so if a former tenure of this process has
  * handed over all of it to this sink (a standby that is reused). If nothing was ever acknowledged at a sequence > 0 (Redis was
- * switched on later), that is a loss. */
-void eddy_redis_sink_begin(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
+ * switched on later), that is a loss; ack->trigger is then the last trigger before, which the stream will not get. Returns true
+ * if something has to be handed over. */
+bool eddy_redis_sink_begin(struct eddy_redis_sink *sink, uint32_t partition, uint64_t incarnation, uint64_t sequence,
                            const struct eddy_redis_ack *ack);
 void eddy_redis_sink_end(struct eddy_redis_sink *sink, uint32_t partition);
 

@@ -86,13 +86,22 @@ static void log_failure(const struct eddy_kafka_source *source, const char *what
   rd_kafka_error_destroy(error);
 }
 
+/* Any partition that is assigned will do, see nudge(). */
+static void choose_nudged(struct eddy_kafka_source *source) {
+  rd_kafka_topic_partition_list_t *assigned = NULL;
+  source->nudge_partition = -1;
+  if (rd_kafka_assignment(source->client, &assigned) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  if (assigned->cnt > 0) source->nudge_partition = assigned->elems[0].partition;
+  rd_kafka_topic_partition_list_destroy(assigned);
+}
+
 static void gain(struct eddy_kafka_source *source, rd_kafka_topic_partition_list_t *partitions) {
   if (source->handler.assigned(source->handler.ctx, partitions) != 0) {
     for (int i = 0; i < partitions->cnt; i++) partitions->elems[i].offset = RD_KAFKA_OFFSET_END;
   }
   log_failure(source, "partitions could not be taken", rd_kafka_incremental_assign(source->client, partitions));
   rd_kafka_pause_partitions(source->client, partitions);
-  if (partitions->cnt > 0) source->nudge_partition = partitions->elems[0].partition;
+  choose_nudged(source);
 }
 
 static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t *partitions,
@@ -104,7 +113,7 @@ static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t event, rd_kafka
   }
   source->handler.revoked(source->handler.ctx, partitions, rd_kafka_assignment_lost(client) != 0);
   log_failure(source, "partitions could not be given up", rd_kafka_incremental_unassign(client, partitions));
-  source->nudge_partition = -1;
+  choose_nudged(source);
 }
 
 static void attach(struct eddy_kafka_source *source, rd_kafka_conf_t *conf) {
