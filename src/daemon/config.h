@@ -43,6 +43,13 @@ struct eddy_config {
   } redis;
 
   struct {
+    char *url;             /* of a schema registry, or several separated by commas; NULL = none */
+    char *user, *password; /* for addresses without their own, or NULL */
+    char *ca_file;         /* PEM, or NULL: the system's; relative ones are joined to the file's folder */
+    bool add;              /* registry.register: schemas of the outputs that are not there yet, default true */
+  } registry;
+
+  struct {
     enum eddy_at_end at_end; /* default wall (run), newest (replay) */
     bool at_end_set;
     double scale;           /* EDDY_AT_END_SCALED: event time runs this much faster than the wall clock */

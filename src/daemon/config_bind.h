@@ -67,8 +67,10 @@ void eddy_config_set_waits(struct eddy_config_binder *, struct eddy_config_scope
                            const struct eddy_config_node *);
 void eddy_config_set_brokers(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
                              const struct eddy_config_node *);
-void eddy_config_set_schemas(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
-                             const struct eddy_config_node *);
+void eddy_config_set_path(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
+                          const struct eddy_config_node *);
+void eddy_config_set_registry(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
+                              const struct eddy_config_node *);
 void eddy_config_set_start(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
                            const struct eddy_config_node *);
 void eddy_config_set_properties(struct eddy_config_binder *, struct eddy_config_scope *, const struct eddy_config_key *,
@@ -84,9 +86,10 @@ void eddy_config_set_listen(struct eddy_config_binder *, struct eddy_config_scop
                             const struct eddy_config_node *);
 
 /* The way back of keys with a form of their own (config_put_forms.c). _string: an owned text, whatever its form; _url: the same
- * without its password. */
+ * without its password, _urls: several. */
 bool eddy_config_put_string(const struct eddy_config_key *key, const void *base, FILE *out);
 bool eddy_config_put_url(const struct eddy_config_key *key, const void *base, FILE *out);
+bool eddy_config_put_urls(const struct eddy_config_key *key, const void *base, FILE *out);
 bool eddy_config_put_seed(const struct eddy_config_key *key, const void *base, FILE *out);
 bool eddy_config_put_start(const struct eddy_config_key *key, const void *base, FILE *out);
 bool eddy_config_put_properties(const struct eddy_config_key *key, const void *base, FILE *out);
@@ -103,6 +106,8 @@ const char *eddy_config_check_instance(const char *text);
 const char *eddy_config_check_topic(const char *text);
 const char *eddy_config_check_currency(const char *text);
 const char *eddy_config_check_secret(const char *text);
+const char *eddy_config_check_user(const char *text);
+const char *eddy_config_check_password(const char *text);
 
 /* Rules about more than one key. */
 void eddy_config_check_rules(struct eddy_config_binder *binder);

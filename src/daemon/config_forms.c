@@ -7,6 +7,7 @@
 #include "daemon/http.h"
 #include "daemon/nearest.h"
 #include "sink/redis_url.h"
+#include "source/registry_url.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
 #define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -37,6 +38,14 @@ const char *eddy_config_check_currency(const char *text) {
 const char *eddy_config_check_secret(const char *text) {
   size_t length = strlen(text);
   return length >= 16 && length <= 255 ? NULL : "16 to 255 characters";
+}
+
+const char *eddy_config_check_user(const char *text) {
+  return text[0] && strlen(text) < 256 && !strchr(text, ':') ? NULL : "1 to 255 characters without a colon";
+}
+
+const char *eddy_config_check_password(const char *text) {
+  return text[0] && strlen(text) < 1024 ? NULL : "1 to 1023 characters";
 }
 
 static bool is_port(const char *text) {
@@ -76,8 +85,8 @@ void eddy_config_set_redis_url(struct eddy_config_binder *binder, struct eddy_co
   eddy_config_report_hint(binder->report, "%s", key->form);
 }
 
-/* kafka.brokers: what a list says is joined by commas, as librdkafka wants it. */
-static bool append_broker(char **joined, const char *text) {
+/* What a list says is joined by commas: librdkafka wants its brokers so. */
+static bool append_to(char **joined, const char *text) {
   size_t before = *joined ? strlen(*joined) : 0, size = before + strlen(text) + 2;
   char *longer = realloc(*joined, size);
   if (!longer) return false;
@@ -106,15 +115,16 @@ void eddy_config_set_brokers(struct eddy_config_binder *binder, struct eddy_conf
     const char *text = eddy_config_scalar(binder, scope, key->name, value);
     if (text && !are_brokers(text))
       not_this(binder, scope, key, value);
-    else if (text && !append_broker(&joined, text))
+    else if (text && !append_to(&joined, text))
       eddy_config_wrong(binder, scope, key->name, value, "out of memory");
   }
   if (joined) eddy_config_replace(binder, &binder->config->kafka.brokers, joined);
   free(joined);
 }
 
-void eddy_config_set_schemas(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
-                             const struct eddy_config_key *key, const struct eddy_config_node *node) {
+/* A path is relative to the configuration file. */
+void eddy_config_set_path(struct eddy_config_binder *binder, struct eddy_config_scope *scope, const struct eddy_config_key *key,
+                          const struct eddy_config_node *node) {
   const char *text = eddy_config_scalar(binder, scope, key->name, node);
   if (!text) return;
   char joined[4096];
@@ -123,7 +133,46 @@ void eddy_config_set_schemas(struct eddy_config_binder *binder, struct eddy_conf
   if (text[0] == '\0' || size >= (int)sizeof joined)
     not_this(binder, scope, key, node);
   else
-    eddy_config_replace(binder, &binder->config->kafka.schemas, joined);
+    eddy_config_replace(binder, (char **)(void *)((char *)binder->config + key->offset), joined);
+}
+
+/* An address in the file may hold a password, so none is shown. */
+static void check_address(struct eddy_config_binder *binder, const struct eddy_config_scope *scope,
+                          const struct eddy_config_key *key, const struct eddy_config_node *node, const char *text,
+                          size_t size) {
+  char why[160];
+  struct eddy_registry_url url;
+  int wrong = eddy_registry_url_parse(&url, text, size, why, sizeof why);
+  eddy_registry_url_fini(&url);
+  if (!wrong) return;
+  eddy_config_wrong(binder, scope, key->name, node, "%s", why);
+  eddy_config_report_hint(binder->report, "%s", key->form);
+}
+
+static void check_addresses(struct eddy_config_binder *binder, const struct eddy_config_scope *scope,
+                            const struct eddy_config_key *key, const struct eddy_config_node *node, const char *text) {
+  for (const char *at = text;; at++) {
+    at += strspn(at, " ");
+    size_t size = strcspn(at, ",");
+    check_address(binder, scope, key, node, at, size);
+    at += size;
+    if (!*at) return;
+  }
+}
+
+void eddy_config_set_registry(struct eddy_config_binder *binder, struct eddy_config_scope *scope,
+                              const struct eddy_config_key *key, const struct eddy_config_node *node) {
+  char *joined = NULL;
+  struct eddy_config_values values = eddy_config_values_of(node);
+  if (!values.next) eddy_config_wrong(binder, scope, key->name, node, "names no address");
+  for (const struct eddy_config_node *value; (value = eddy_config_values_next(&values)) != NULL;) {
+    const char *text = eddy_config_scalar(binder, scope, key->name, value);
+    if (!text) continue;
+    check_addresses(binder, scope, key, value, text);
+    if (!append_to(&joined, text)) eddy_config_wrong(binder, scope, key->name, value, "out of memory");
+  }
+  if (joined) eddy_config_replace(binder, &binder->config->registry.url, joined);
+  free(joined);
 }
 
 void eddy_config_set_start(struct eddy_config_binder *binder, struct eddy_config_scope *scope,

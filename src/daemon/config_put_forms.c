@@ -81,17 +81,40 @@ bool eddy_config_put_waits(const struct eddy_config_key *key, const void *base, 
 /* Secrets ------------------------------------------------------------------------------------------------------------------ */
 
 /* redis://user:password@host -> redis://user:(secret)@host. A password may hold a ':', the last '@' ends it. */
-bool eddy_config_put_url(const struct eddy_config_key *key, const void *base, FILE *out) {
-  const char *url = *(char *const *)(const void *)((const char *)base + key->offset);
-  if (!url) return false;
+static void hide_password(char *text, size_t size, const char *url) {
   const char *scheme = strstr(url, "://"), *begin = scheme ? scheme + 3 : url, *at = strrchr(begin, '@');
   const char *colon = at ? memchr(begin, ':', (size_t)(at - begin)) : NULL;
-  char text[4096];
   if (colon)
-    snprintf(text, sizeof(text), "%.*s%s%s", (int)(colon + 1 - url), url, EDDY_CONFIG_SECRET, at);
+    snprintf(text, size, "%.*s%s%s", (int)(colon + 1 - url), url, EDDY_CONFIG_SECRET, at);
   else
-    snprintf(text, sizeof(text), "%s", url);
+    snprintf(text, size, "%s", url);
+}
+
+bool eddy_config_put_url(const struct eddy_config_key *key, const void *base, FILE *out) {
+  const char *url = *(char *const *)(const void *)((const char *)base + key->offset);
+  char text[4096];
+  if (!url) return false;
+  hide_password(text, sizeof(text), url);
   eddy_config_put_text(text, out);
+  return true;
+}
+
+/* The same for addresses separated by commas, which none of them can hold. */
+bool eddy_config_put_urls(const struct eddy_config_key *key, const void *base, FILE *out) {
+  const char *at = *(char *const *)(const void *)((const char *)base + key->offset), *separator = "[";
+  if (!at) return false;
+  for (size_t size;; at += size + 1) {
+    char url[1100], text[1200];
+    at += strspn(at, " ");
+    size = strcspn(at, ",");
+    snprintf(url, sizeof(url), "%.*s", (int)size, at);
+    hide_password(text, sizeof(text), url);
+    fputs(separator, out);
+    eddy_config_put_text(text, out);
+    separator = ", ";
+    if (!at[size]) break;
+  }
+  fputs("]", out);
   return true;
 }
 

@@ -63,8 +63,21 @@ static void training_has_dimensions(struct eddy_config_binder *binder) {
   eddy_config_report_hint(binder->report, "mark some with `cluster: true`, or set `model: {train: false}`");
 }
 
+static void registry_has_address(struct eddy_config_binder *binder) {
+  static const char *const keys[] = {"user", "password", "ca_file"};
+  const struct eddy_config_scope *registry = &binder->scopes[EDDY_SECTION_REGISTRY];
+  if (eddy_config_given(registry, "url")) return;
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    const struct eddy_config_node *node = eddy_config_given(registry, keys[i]);
+    if (!node) continue;
+    eddy_config_wrong(binder, registry, keys[i], node, "is of no use without `registry.url`");
+    return;
+  }
+}
+
 typedef void (*rule_fn)(struct eddy_config_binder *binder);
-static const rule_fn rules[] = {commit_within_transaction, timeouts_ascend, idle_beyond_lateness, training_has_dimensions};
+static const rule_fn rules[] = {commit_within_transaction, timeouts_ascend, idle_beyond_lateness, training_has_dimensions,
+                                registry_has_address};
 
 /* The core's own check is the last net: it names no place, so it only speaks when nothing else did. */
 static void check_spec(struct eddy_config_binder *binder) {

@@ -47,10 +47,10 @@ static const struct eddy_config_key kafka_keys[] = {
      .meaning = "topic with the events"},
     {.name = "group", .type = EDDY_CONFIG_TEXT, AT(kafka.group), .check = eddy_config_check_topic, .fallback = "`<app>`",
      .meaning = "consumer group"},
-    {.name = "schemas", .type = EDDY_CONFIG_SPECIAL, AT(kafka.schemas), .set = eddy_config_set_schemas,
+    {.name = "schemas", .type = EDDY_CONFIG_SPECIAL, AT(kafka.schemas), .set = eddy_config_set_path,
      .put = eddy_config_put_string, .form = "path",
-     .fallback = "none", .meaning = "folder of writer schemas named `<id>.avsc`, relative to this file; needed for events in "
-                                    "Confluent framing"},
+     .fallback = "none", .meaning = "folder of writer schemas named `<id>.avsc`, relative to this file; for events in Confluent "
+                                    "framing without a registry, or ahead of it"},
     {.name = "start", .type = EDDY_CONFIG_SPECIAL, AT(kafka.start), .set = eddy_config_set_start,
      .put = eddy_config_put_start,
      .form = "earliest, latest or a time", .fallback = "earliest", .meaning = "where the application's first run begins"},
@@ -63,6 +63,23 @@ static const struct eddy_config_key kafka_keys[] = {
      .form = "mapping", .fallback = "none",
      .meaning = "librdkafka's own properties under their own names, for both clients; with `consumer.` or `producer.` in front "
                 "for one of them"},
+};
+
+static const struct eddy_config_key registry_keys[] = {
+    {.name = "url", .type = EDDY_CONFIG_SPECIAL, AT(registry.url), .set = eddy_config_set_registry,
+     .put = eddy_config_put_urls,
+     .form = "http[s]://[user:password@]host[:port][/path], or a list of them", .fallback = "none: no registry",
+     .meaning = "where the registry is (Confluent's REST API); several addresses are the same one, the next is asked when one "
+                "fails. Outputs are in Confluent framing then. Special characters in user and password as %XX"},
+    {.name = "user", .type = EDDY_CONFIG_TEXT, AT(registry.user), .check = eddy_config_check_user, .fallback = "none",
+     .meaning = "name for addresses that have none in them"},
+    {.name = "password", .type = EDDY_CONFIG_TEXT, AT(registry.password), .check = eddy_config_check_password,
+     .secret = true, .fallback = "none", .meaning = "its password, from `${file:...}` or `${VAR}`"},
+    {.name = "ca_file", .type = EDDY_CONFIG_SPECIAL, AT(registry.ca_file), .set = eddy_config_set_path,
+     .put = eddy_config_put_string, .form = "path", .fallback = "the system's",
+     .meaning = "certificates (PEM) to trust for https, relative to this file"},
+    {.name = "register", .type = EDDY_CONFIG_BOOL, AT(registry.add),
+     .meaning = "register schemas of the outputs that are not there yet, as `<topic>-value`; false: they have to be there"},
 };
 
 static const struct eddy_config_key redis_keys[] = {
@@ -215,6 +232,8 @@ static const struct eddy_config_key log_keys[] = {
 const struct eddy_config_section eddy_config_sections[EDDY_SECTION_COUNT] = {
     [EDDY_SECTION_TOP] = {.name = "", .meaning = "", KEYS(top_keys)},
     [EDDY_SECTION_KAFKA] = {.name = "kafka", .meaning = "where events come from and outputs go to", KEYS(kafka_keys)},
+    [EDDY_SECTION_REGISTRY] = {.name = "registry", .meaning = "a schema registry, for events and outputs in Confluent framing",
+                               KEYS(registry_keys)},
     [EDDY_SECTION_REDIS] = {.name = "redis", .meaning = "the view for senders and services", KEYS(redis_keys)},
     [EDDY_SECTION_TIME] = {.name = "time", .meaning = "event time", KEYS(time_keys)},
     [EDDY_SECTION_PROFILE] = {.name = "profile", .meaning = "what is kept per user, and its limits", KEYS(profile_keys)},
@@ -240,6 +259,7 @@ int eddy_config_defaults(struct eddy_config *config) {
   config->state.keep = true;
   config->state.flush_interval_ms = 30 * EDDY_SECOND_MS;
   config->state.flush_events = 3000000;
+  config->registry.add = true;
   config->redis.stream_max_length = 100000;
   config->redis.buffer_max = 64 << 20;
   config->time.at_end = EDDY_AT_END_WALL;

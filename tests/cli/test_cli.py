@@ -73,7 +73,7 @@ def test_version_names_the_libraries():
 def test_the_reference_is_markdown_with_every_section():
     result = eddy("config", "reference")
     assert result.returncode == 0 and result.stderr == ""
-    for section in ["kafka", "redis", "time", "profile", "features", "model", "triggers", "log"]:
+    for section in ["kafka", "registry", "redis", "time", "profile", "features", "model", "triggers", "log"]:
         assert f"\n## {section}\n" in result.stdout
     assert "| `kafka.commit_interval` | duration, 20ms to 10s | `100ms` |" in result.stdout
     columns = {line.count(" | ") for line in result.stdout.splitlines() if line.startswith("| `")}

@@ -74,6 +74,7 @@ static void every_section_is_read(void **state) {
         "kafka:\n  brokers: [a:9092, b:9093]\n  input: events\n  group: g\n  schemas: /schemas\n  start: 2026-01-02T00:00:00Z\n"
         "  commit_interval: 1s\n  create_topics: false\n"
         "  properties: {consumer.fetch.wait.max.ms: 10, linger.ms: 5}\n"
+        "registry: {url: ['http://a:8081', 'https://u:p@b/x/'], user: me, password: secret, ca_file: /ca.pem, register: false}\n"
         "redis: {url: 'redis://u:p@localhost:6380/2', stream_max_length: 10k, buffer_max: 1GiB}\n"
         "time: {allowed_lateness: 15m, at_end: scaled(60), publish_after: none}\n"
         "profile: {idle_ttl: 30d, memory_max: 4GiB, currency: EUR, cart_ttl: 2w, recent_ids: 0, cart_lines: 10, carts: 2,\n"
@@ -96,6 +97,11 @@ static void every_section_is_read(void **state) {
   assert_string_equal(config.kafka.properties[0].name, "consumer.fetch.wait.max.ms");
   assert_string_equal(config.kafka.properties[0].value, "10");
   assert_int_equal(config.kafka.properties[1].line, 13);
+  assert_string_equal(config.registry.url, "http://a:8081,https://u:p@b/x/");
+  assert_string_equal(config.registry.user, "me");
+  assert_string_equal(config.registry.password, "secret");
+  assert_string_equal(config.registry.ca_file, "/ca.pem");
+  assert_false(config.registry.add);
   assert_string_equal(config.redis.url, "redis://u:p@localhost:6380/2");
   assert_int_equal(config.redis.stream_max_length, 10000);
   assert_int_equal(config.redis.buffer_max, INT64_C(1) << 30);

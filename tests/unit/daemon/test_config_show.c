@@ -48,6 +48,7 @@ static const char everything[] =
     "2026-01-02T00:00:00.250Z\n"
     "  commit_interval: 1s\n  create_topics: false\n"
     "  properties: {consumer.fetch.wait.max.ms: 10, client.rack: \"a \\\"b\\\\ $${x} # y\"}\n"
+    "registry: {url: 'http://a:8081, https://b/x', user: me, ca_file: ca.pem, register: false}\n"
     "redis: {url: 'redis://localhost:6380/2', stream_max_length: 10k, buffer_max: 1GiB}\n"
     "time: {allowed_lateness: 15m, at_end: scaled(0.25), publish_after: 2026-01-02T00:00:00Z}\n"
     "profile: {idle_ttl: 30d, memory_max: 4GiB, currency: EUR, cart_ttl: 2w, recent_ids: 0, cart_lines: 10, carts: 2,\n"
@@ -113,9 +114,12 @@ static void secrets_are_not_shown(void **state) {
   char *text = show(
       "redis: {url: 'redis://me:hunter2@redis:6379/1'}\n"
       "profile: {erasure_key: hunter2hunter2hunter2}\n"
+      "registry: {url: 'http://a,http://me:hunter2@b/x', user: me, password: hunter2}\n"
       "kafka: {properties: {sasl.password: hunter2, sasl.username: me, ssl.key.password: hunter2}}\n");
   assert_null(strstr(text, "hunter2"));
   assert_has(text, "  url: \"redis://me:(secret)@redis:6379/1\"\n");
+  assert_has(text, "  url: [http://a, \"http://me:(secret)@b/x\"]\n");
+  assert_has(text, "  password: \"(secret)\"\n");
   assert_has(text, "  erasure_key: \"(secret)\"\n");
   assert_has(text, "    sasl.password: \"(secret)\"\n");
   assert_has(text, "    sasl.username: me\n");
