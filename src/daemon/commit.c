@@ -12,14 +12,14 @@
 #include "daemon/restore.h"
 
 enum {
-  TRANSACTION_MS = 10000, /* transaction.timeout.ms: after it the coordinator aborts by itself */
-  OUTCOME_MS = 15000,     /* commit and abort: by then the coordinator has decided, if it is there at all */
+  OUTCOME_MORE_MS = 5000, /* commit and abort, beyond the transaction's timeout: the coordinator has decided, if it is there */
   CALL_MS = 2000,         /* one try of a call that is repeated */
   ENDING_MS = 5000,       /* for all that, once the worker is to end: what is lost will be read again */
   RETRY_MIN_MS = 20,
   RETRY_MAX_MS = 1000,
   BLOCKED_MAX_MS = 300000,
   PROOF_TRIES = 5,
+  HEARTBEAT_MS = 4000,
 };
 
 static const char *state_name(enum eddy_commit_state state) {
@@ -47,7 +47,7 @@ static void set_state(struct eddy_worker *worker, enum eddy_commit_state next) {
 /* Producer ----------------------------------------------------------------------------------------------------------------- */
 
 static int outcome_ms(const struct eddy_worker *worker) {
-  return eddy_worker_ending(worker) ? ENDING_MS : OUTCOME_MS;
+  return eddy_worker_ending(worker) ? ENDING_MS : (int)eddy_worker_transaction_ms(worker) + OUTCOME_MORE_MS;
 }
 
 /* A dead letter must also pass the producer: one that does not would fail every transaction it is part of. */
@@ -62,12 +62,21 @@ static void limit_dead_letters(struct eddy_topics *topics, const rd_kafka_conf_t
 static int make_sink(struct eddy_worker *worker) {
   char why[512];
   rd_kafka_conf_t *conf = eddy_kafka_conf(worker->config, EDDY_KAFKA_PRODUCER, worker->index, why, sizeof(why));
+  if (conf) worker->transaction_ms = eddy_kafka_conf_number(conf, "transaction.timeout.ms", 10000);
   if (conf) limit_dead_letters(&worker->topics, conf);
   struct eddy_kafka_sink_options options = {.conf = conf, .topic_count = EDDY_TOPIC_COUNT, .logger = worker->logger};
   for (size_t i = 0; i < EDDY_TOPIC_COUNT; i++) options.topics[i] = worker->topics.names[i];
   if (conf && eddy_kafka_sink_open(&worker->sink, &options, why, sizeof(why)) == 0) return 0;
   eddy_worker_fail(worker, 78, "producer refused", "reason=\"%s\"", why);
   return -1;
+}
+
+/* What every record and every commit rests on is not allowed, or not possible: somebody has to look at it. */
+static void refuse(struct eddy_worker *worker) {
+  eddy_worker_fail(worker, 78, "producer refused by the broker",
+                   "worker=%u reason=\"%s\" hint=\"rights for the transactional id and "
+                   "idempotent writes, and the broker's transaction.max.timeout.ms\"",
+                   worker->index, eddy_kafka_sink_why(worker->sink));
 }
 
 static void renew_sink(struct eddy_worker *worker) {
@@ -83,7 +92,7 @@ static bool may_try(const struct eddy_worker *worker, int64_t started) {
 }
 
 int eddy_commit_open(struct eddy_worker *worker) {
-  int64_t started = eddy_clock_mono();
+  int64_t started = eddy_clock_mono(), wait = RETRY_MIN_MS;
   while (may_try(worker, started)) {
     eddy_worker_beat(worker);
     if (!worker->sink && make_sink(worker) != 0) return -1;
@@ -92,9 +101,14 @@ int eddy_commit_open(struct eddy_worker *worker) {
       eddy_worker_say_back(worker);
       return 0;
     }
+    if (result == EDDY_TXN_REFUSED) {
+      refuse(worker);
+      return -1;
+    }
     eddy_worker_say_away(worker, eddy_kafka_sink_why(worker->sink));
     if (result != EDDY_TXN_RETRY) renew_sink(worker);
-    eddy_clock_sleep(RETRY_MIN_MS);
+    eddy_clock_sleep(wait);
+    wait = wait < RETRY_MAX_MS / 2 ? wait * 2 : RETRY_MAX_MS;
   }
   if (!worker->failed && worker->outbox.count == 0) return -1;
   eddy_worker_fail(worker, 75, "ended without a last commit", "worker=%u reason=\"no broker answers\"", worker->index);
@@ -307,11 +321,22 @@ static void find_out(struct eddy_worker *worker) {
 /* The coordinator fences a producer also when its transaction has lasted too long, for instance while the broker was away. A
  * twin under the same name is noticed by the consumer (group.instance.id), at once. */
 static bool may_have_expired(const struct eddy_worker *worker) {
-  return eddy_clock_mono() - worker->opened_at >= TRANSACTION_MS / 2;
+  return eddy_clock_mono() - worker->opened_at >= eddy_worker_transaction_ms(worker) / 2;
+}
+
+/* A process that stood still may have been replaced by one of the same name: a new producer would throw that one out. The
+ * consumer learns it with its next heartbeat. */
+static bool was_replaced(const struct eddy_worker *worker) {
+  int64_t started = eddy_clock_mono();
+  bool stood_still = worker->polled_at > 0 && started - worker->polled_at > eddy_worker_transaction_ms(worker) / 2;
+  while (stood_still && !eddy_kafka_source_fenced(worker->source) && eddy_clock_mono() - started < HEARTBEAT_MS) {
+    eddy_clock_sleep(RETRY_MIN_MS);
+  }
+  return eddy_kafka_source_fenced(worker->source);
 }
 
 static void fenced(struct eddy_worker *worker) {
-  if (may_have_expired(worker)) {
+  if (may_have_expired(worker) && !was_replaced(worker)) {
     find_out(worker);
     return;
   }
@@ -347,6 +372,7 @@ static void settle(struct eddy_worker *worker, enum eddy_txn_result result) {
     case EDDY_TXN_FENCED:
       fenced(worker);
       break;
+    case EDDY_TXN_REFUSED:
     case EDDY_TXN_RENEW:
       find_out(worker);
       break;
@@ -358,6 +384,7 @@ static void settle(struct eddy_worker *worker, enum eddy_txn_result result) {
 static bool begin(struct eddy_worker *worker) {
   if (worker->commit_state == EDDY_COMMIT_OPEN) return true;
   if (worker->commit_state == EDDY_COMMIT_ABORTED && eddy_clock_mono() < worker->retry_at) return false;
+  if (!worker->sink || eddy_kafka_sink_state(worker->sink) != EDDY_TXN_READY) return false; /* the worker is to end */
   enum eddy_txn_result result = eddy_kafka_sink_begin(worker->sink);
   if (result != EDDY_TXN_DONE) {
     settle(worker, result);
@@ -501,7 +528,8 @@ static enum eddy_txn_result send_offsets(struct eddy_worker *worker) {
   do {
     eddy_worker_beat(worker);
     result = eddy_kafka_sink_send_offsets(worker->sink, list, group, CALL_MS);
-  } while (result == EDDY_TXN_RETRY && eddy_clock_mono() - worker->opened_at < TRANSACTION_MS && !eddy_worker_ending(worker));
+  } while (result == EDDY_TXN_RETRY && eddy_clock_mono() - worker->opened_at < eddy_worker_transaction_ms(worker) &&
+           !eddy_worker_ending(worker));
   rd_kafka_consumer_group_metadata_destroy(group);
   rd_kafka_topic_partition_list_destroy(list);
   return result;
@@ -523,6 +551,7 @@ static bool look_around(struct eddy_worker *worker) {
       list->cnt > 0 ? eddy_kafka_source_committed(worker->source, list, CALL_MS) : RD_KAFKA_RESP_ERR_NO_ERROR;
   if (!error) disown_others(worker, list, 0, false);
   worker->stale = error != RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (error) worker->retry_at = eddy_clock_mono() + RETRY_MAX_MS;
   rd_kafka_topic_partition_list_destroy(list);
   return !error;
 }
@@ -547,13 +576,15 @@ bool eddy_commit_now(struct eddy_worker *worker, bool force) {
   /* Still unknown: the worker is to end, and no broker has answered. */
   if (!worker->sink || worker->failed || worker->commit_state == EDDY_COMMIT_UNKNOWN) return false;
   if (force) worker->retry_at = 0;
-  if (worker->stale && worker->commit_state == EDDY_COMMIT_ABORTED && !look_around(worker)) return false;
+  bool closed = worker->commit_state == EDDY_COMMIT_ABORTED || worker->commit_state == EDDY_COMMIT_IDLE;
+  if (worker->stale && closed && (eddy_clock_mono() < worker->retry_at || !look_around(worker))) return false;
   int64_t mono = eddy_clock_mono();
   eddy_emit_deltas(worker, eddy_clock_wall());
   eddy_emit_model(worker);
   if (!anything_to_commit(worker, mono)) {
     /* After an abort all that was open may have been dropped. */
     if (worker->commit_state == EDDY_COMMIT_ABORTED) set_state(worker, EDDY_COMMIT_IDLE);
+    worker->retry_wait = worker->blocked_since = 0;
     return true;
   }
   if (worker->failed || !begin(worker) || !fill(worker, mono)) return false;

@@ -63,9 +63,16 @@ static void apply(struct eddy_worker *worker, struct run *run, int64_t now) {
 }
 
 /* A replay leaves alone what live operation has refused: its dead letter is there already. */
-static void reject(struct eddy_worker *worker, const struct eddy_partition *partition, const rd_kafka_message_t *message,
-                   int error) {
-  if (replays(partition)) return;
+static void reject(struct eddy_worker *worker, struct eddy_partition *partition, const rd_kafka_message_t *message, int error) {
+  if (replays(partition)) {
+    if (!partition->restore.refused_said) {
+      eddy_log(worker->logger, EDDY_LOG_WARN, "replay refuses an event that was accepted before",
+               "partition=%d offset=%" PRId64 " error=%s hint=\"a schema has changed or is missing\"", partition->id,
+               message->offset, eddy_event_error_name(error));
+    }
+    partition->restore.refused_said = true;
+    return;
+  }
   if (partition->changelog && eddy_changelog_reject(partition->changelog, message->offset) != 0) {
     eddy_worker_fail(worker, 71, "out of memory", "while=\"keeping a refused offset\"");
     return;

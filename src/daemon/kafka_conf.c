@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sink/kafka_sink.h"
@@ -97,4 +98,10 @@ rd_kafka_conf_t *eddy_kafka_conf(const struct eddy_config *config, enum eddy_kaf
   if (!failed) return conf;
   rd_kafka_conf_destroy(conf);
   return NULL;
+}
+
+int64_t eddy_kafka_conf_number(const rd_kafka_conf_t *conf, const char *name, int64_t fallback) {
+  char value[32];
+  size_t size = sizeof(value);
+  return rd_kafka_conf_get(conf, name, value, &size) == RD_KAFKA_CONF_OK ? strtoll(value, NULL, 10) : fallback;
 }

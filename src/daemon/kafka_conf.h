@@ -20,4 +20,7 @@ enum eddy_kafka_role {
 rd_kafka_conf_t *eddy_kafka_conf(const struct eddy_config *config, enum eddy_kafka_role role, uint32_t worker, char *why,
                                  size_t why_size);
 
+/* A number among the settings of a client. */
+int64_t eddy_kafka_conf_number(const rd_kafka_conf_t *conf, const char *name, int64_t fallback);
+
 #endif

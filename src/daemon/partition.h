@@ -34,6 +34,8 @@ struct eddy_restore_progress {
   int64_t changelog_first, changelog_end; /* offsets */
   int64_t changelog_at;                   /* next offset to read */
   bool at_end;                            /* everything that is decided was read */
+  bool elsewhere;                         /* begins where the group does not stand: to be committed even without an event */
+  bool refused_said;                      /* events are refused now that were not before; said so */
   bool read, viewed;                      /* the changelog was read to its aggregate; Redis knows of the tenure */
 };
 

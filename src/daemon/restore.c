@@ -22,7 +22,7 @@ enum {
   NOMEM_WAIT_MS = 5000,
   SAY_MS = 5000,
   STEP_MAX_MS = 500,
-  MARKER_MAX_MS = 30000,     /* a transaction that somebody left open has expired, and its end is known everywhere */
+  MARKER_MORE_MS = 20000, /* beyond transaction.timeout.ms: what somebody left open has ended, and that is known everywhere */
   RESEND_MARGIN_MS = 300000, /* clocks of brokers and ours may differ */
 };
 
@@ -55,7 +55,7 @@ static void enter_live(struct eddy_worker *worker, struct eddy_partition *partit
   eddy_tenure_say(worker, partition, restored ? "restored" : "new");
   eddy_recovery_free(partition->recovery);
   partition->recovery = NULL;
-  partition->touched = partition->meta.sequence == 0;
+  partition->touched = partition->meta.sequence == 0 || partition->restore.elsewhere;
   partition->more_due = true;
   partition->base = *eddy_engine_counters(partition->engine);
   eddy_partition_enter(worker, partition, EDDY_PARTITION_LIVE);
@@ -269,8 +269,9 @@ static bool check_log(struct eddy_worker *worker, struct eddy_partition *partiti
   }
   bool accept_loss = worker->config->state.accept_loss;
   if (eddy_recovery_check_log(partition->recovery, low, high, accept_loss, why, sizeof(why)) == 0) {
-    partition->committed =
-        eddy_recovery_position(partition->recovery); /* further on, if what is there in between was given up */
+    int64_t position = eddy_recovery_position(partition->recovery); /* further on, if what is in between was given up */
+    partition->restore.elsewhere = partition->restore.elsewhere || position != partition->committed;
+    partition->committed = position;
     return true;
   }
   refuse(worker, partition, worker->topics.input, why);
@@ -283,6 +284,7 @@ static void adopt_offset(const struct eddy_worker *worker, struct eddy_partition
   if (partition->meta.sequence > 0 || !eddy_recovery_adopted(partition->recovery, &place)) return;
   struct eddy_offset_meta meta = {.incarnation = place.incarnation, .sequence = place.sequence};
   eddy_partition_adopt(partition, worker->config, &meta);
+  partition->restore.elsewhere = true;
   partition->committed = place.position;
 }
 
@@ -341,6 +343,11 @@ static void judge(struct eddy_worker *worker, struct eddy_partition *partition, 
 
 /* Everything that is decided was read, and the aggregate was not among it: its marker may be on the way. */
 static void miss_aggregate(struct eddy_worker *worker, struct eddy_partition *partition) {
+  int64_t low, high;
+  if (eddy_kafka_reader_bounds(worker->reader, partition->id, &low, &high, CALL_MS) || high > partition->restore.changelog_at) {
+    waits_again(partition); /* nobody answers, or there is more */
+    return;
+  }
   char why[300];
   snprintf(why, sizeof(why),
            "offset %" PRId64 " of sequence %" PRIu64
@@ -350,14 +357,24 @@ static void miss_aggregate(struct eddy_worker *worker, struct eddy_partition *pa
   refuse_if_it_holds(worker, partition, why);
 }
 
+static void say_error(struct eddy_worker *worker, const struct eddy_partition *partition, const rd_kafka_message_t *message) {
+  eddy_log(worker->logger, EDDY_LOG_WARN, "state cannot be read", "topic=%s partition=%d reason=\"%s\"",
+           worker->topics.names[EDDY_TOPIC_PROFILES], partition->id, rd_kafka_err2str(message->err));
+}
+
 static void take_changelog(struct eddy_worker *worker, struct eddy_partition *partition, const rd_kafka_message_t *message) {
   char why[400] = "";
+  if (partition->restore.read) return; /* what stands behind the aggregate */
   if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
     partition->restore.at_end = true;
     judge(worker, partition, eddy_recovery_at_end(partition->recovery, why, sizeof(why)), why);
     return;
   }
-  if (message->err || partition->restore.read || message->offset < partition->restore.changelog_at) return;
+  if (message->err) {
+    say_error(worker, partition, message);
+    return;
+  }
+  if (message->offset < partition->restore.changelog_at) return;
   partition->restore.changelog_at = message->offset + 1;
   waits_again(partition);
   judge(worker, partition,
@@ -444,7 +461,7 @@ static void watch_partition(struct eddy_worker *worker, struct eddy_partition *p
     return;
   }
   if (!progress->at_end) progress->waited_ms = 0;
-  if (progress->waited_ms < MARKER_MAX_MS) return;
+  if (progress->waited_ms < eddy_worker_transaction_ms(worker) + MARKER_MORE_MS) return;
   if (partition->state == EDDY_PARTITION_READING && partition->meta.sequence > 0) miss_aggregate(worker, partition);
   if (partition->state == EDDY_PARTITION_RESENDING) miss_triggers(worker, partition);
 }
@@ -457,7 +474,15 @@ uint32_t eddy_restore_count(const struct eddy_worker *worker) {
   return count;
 }
 
+static bool any_finding(const struct eddy_worker *worker) {
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    if (worker->partitions[i] && worker->partitions[i]->state == EDDY_PARTITION_FINDING) return true;
+  }
+  return false;
+}
+
 bool eddy_restore_turn(struct eddy_worker *worker) {
+  if (!any_finding(worker)) worker->finding_since = 0;
   if (eddy_restore_count(worker) == 0) {
     eddy_restore_close(worker);
     return false;

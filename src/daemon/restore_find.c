@@ -7,7 +7,9 @@
 enum {
   CALL_MS = 1000,
   RETRY_MS = 200,
-  UNSTABLE_MAX_MS = 40000, /* transaction.timeout.ms and 30 s: by then the coordinator has ended what somebody left open */
+  UNSTABLE_MORE_MS = 30000, /* beyond transaction.timeout.ms: by then the coordinator has ended what somebody left open */
+  SAY_MS = 5000,
+  SHOWN_MAX = 100,
 };
 
 /* Partitions whose committed offsets are asked for. */
@@ -45,36 +47,49 @@ static rd_kafka_resp_err_t first_offset(struct eddy_worker *worker, int32_t part
   return error;
 }
 
+static int shown_size(const rd_kafka_topic_partition_t *stable) {
+  if (!stable->metadata) return 0;
+  return stable->metadata_size < SHOWN_MAX ? (int)stable->metadata_size : SHOWN_MAX;
+}
+
 static void refuse_foreign(struct eddy_worker *worker, const rd_kafka_topic_partition_t *stable) {
   eddy_worker_fail(worker, 78, "committed offset is not ours",
                    "topic=%s partition=%d offset=%" PRId64
                    " metadata=\"%.*s\" "
                    "hint=\"another program or kafka-consumer-groups has committed to group %s: use another kafka.group, or "
                    "delete the group to begin anew\"",
-                   worker->topics.input, stable->partition, stable->offset, stable->metadata ? (int)stable->metadata_size : 0,
+                   worker->topics.input, stable->partition, stable->offset, shown_size(stable),
                    stable->metadata ? (const char *)stable->metadata : "", worker->config->kafka.group);
 }
+
+/* The application's incarnation, asked for once where several partitions begin together. */
+struct past {
+  bool asked, known;
+  uint64_t incarnation;
+};
 
 static void wait_a_moment(struct eddy_partition *partition) {
   partition->retry_at = eddy_clock_mono() + RETRY_MS;
 }
 
 /* The leader of a partition may be away for a moment, or not elected yet: then it is tried again. */
-static void begin_first(struct eddy_worker *worker, struct eddy_partition *partition) {
-  uint64_t incarnation;
-  if (!find_incarnation(worker, &incarnation)) {
+static void begin_first(struct eddy_worker *worker, struct eddy_partition *partition, struct past *past) {
+  if (!past->asked) past->known = find_incarnation(worker, &past->incarnation);
+  past->asked = true;
+  if (!past->known) {
     wait_a_moment(partition);
     return;
   }
-  if (incarnation == 0) incarnation = (uint64_t)eddy_clock_wall();
-  partition->meta = (struct eddy_offset_meta){.incarnation = incarnation};
+  if (past->incarnation == 0) past->incarnation = (uint64_t)eddy_clock_wall();
+  partition->meta = (struct eddy_offset_meta){.incarnation = past->incarnation};
   partition->found = first_offset(worker, partition->id, &partition->committed) == RD_KAFKA_RESP_ERR_NO_ERROR;
   if (!partition->found) wait_a_moment(partition);
 }
 
-static void find_one(struct eddy_worker *worker, struct eddy_partition *partition, const rd_kafka_topic_partition_t *stable) {
+static void find_one(struct eddy_worker *worker, struct eddy_partition *partition, const rd_kafka_topic_partition_t *stable,
+                     struct past *past) {
   if (stable->offset < 0) {
-    begin_first(worker, partition);
+    begin_first(worker, partition, past);
     return;
   }
   partition->committed = stable->offset;
@@ -96,11 +111,12 @@ static bool broker_answers(struct eddy_worker *worker, int32_t partition) {
 
 static void try_later(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *list, rd_kafka_resp_err_t error) {
   int64_t mono = eddy_clock_mono();
-  eddy_log(worker->logger, EDDY_LOG_DEBUG, "committed offsets are not stable", "worker=%u reason=\"%s\"", worker->index,
-           rd_kafka_err2str(error));
+  bool long_ago = worker->finding_since > 0 && mono - worker->finding_since > SAY_MS;
+  eddy_log(worker->logger, long_ago ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "committed offsets are not stable",
+           "worker=%u partition=%d reason=\"%s\"", worker->index, list->elems[0].partition, rd_kafka_err2str(error));
   if (worker->finding_since == 0 || !broker_answers(worker, list->elems[0].partition)) worker->finding_since = mono;
   for (int i = 0; i < list->cnt; i++) worker->partitions[list->elems[i].partition]->retry_at = mono + RETRY_MS;
-  if (mono - worker->finding_since < UNSTABLE_MAX_MS) return;
+  if (mono - worker->finding_since < eddy_worker_transaction_ms(worker) + UNSTABLE_MORE_MS) return;
   eddy_worker_fail(worker, 75, "committed offsets cannot be read",
                    "worker=%u group=%s hint=\"a transaction that was never finished holds them back: kafka-transactions.sh "
                    "--bootstrap-server %s find-hanging\"",
@@ -119,9 +135,11 @@ bool eddy_restore_find(struct eddy_worker *worker) {
   if (error) {
     try_later(worker, list, error);
   } else if (any) {
+    struct past past = {0};
     worker->finding_since = 0;
+    eddy_worker_say_back(worker);
     for (int i = 0; i < list->cnt && !worker->failed; i++) {
-      find_one(worker, worker->partitions[list->elems[i].partition], &list->elems[i]);
+      find_one(worker, worker->partitions[list->elems[i].partition], &list->elems[i], &past);
     }
   }
   rd_kafka_topic_partition_list_destroy(list);

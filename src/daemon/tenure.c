@@ -32,8 +32,32 @@ static int check_range(struct eddy_worker *worker, const rd_kafka_topic_partitio
   return 0;
 }
 
+/* Keeps the engine of a partition that was given up in good order: it often comes back (rule 27). */
+static void keep_as_standby(struct eddy_worker *worker, struct eddy_partition *partition) {
+  eddy_partition_free(worker->standbys[partition->id]);
+  worker->standbys[partition->id] = partition;
+  partition->idle_since = eddy_clock_mono();
+  if (worker->redis) partition->ack = eddy_redis_sink_acked(worker->redis, (uint32_t)partition->id);
+}
+
+static void end_one(struct eddy_worker *worker, int32_t id, bool lost) {
+  struct eddy_partition *partition = eddy_worker_partition(worker, id);
+  if (!partition) return;
+  eddy_log(worker->logger, EDDY_LOG_INFO, lost ? "partition lost" : "partition given up",
+           "worker=%u topic=%s partition=%d state=%s offset=%" PRId64 " sequence=%" PRIu64, worker->index, worker->topics.input,
+           id, eddy_partition_state_name(partition->state), partition->position, partition->meta.sequence);
+  if (id == 0) eddy_model_watch_train(worker->watch, false);
+  if (worker->outbox.produced == 0) eddy_outbox_drop(&worker->outbox, id);
+  if (partition->engine) eddy_worker_retire(worker, partition);
+  worker->partitions[id] = NULL;
+  bool keep = !lost && !worker->stopping && eddy_partition_is_settled(partition);
+  if (keep) keep_as_standby(worker, partition);
+  eddy_restore_cancel(worker, partition);
+  if (!keep) eddy_partition_free(partition);
+}
+
 static int begin_one(struct eddy_worker *worker, int32_t id) {
-  if (worker->partitions[id]) return 0;
+  if (worker->partitions[id]) end_one(worker, id, true); /* its loss was not told */
   struct eddy_partition *partition = eddy_partition_new(id);
   if (!partition) {
     eddy_worker_fail(worker, 71, "out of memory", "while=\"taking partition %d\"", id);
@@ -60,30 +84,6 @@ int eddy_tenure_begin(struct eddy_worker *worker, rd_kafka_topic_partition_list_
 
 /* Giving up
  * ------------------------------------------------------------------------------------------------------------------*/
-
-/* Keeps the engine of a partition that was given up in good order: it often comes back (rule 27). */
-static void keep_as_standby(struct eddy_worker *worker, struct eddy_partition *partition) {
-  eddy_partition_free(worker->standbys[partition->id]);
-  worker->standbys[partition->id] = partition;
-  partition->idle_since = eddy_clock_mono();
-  if (worker->redis) partition->ack = eddy_redis_sink_acked(worker->redis, (uint32_t)partition->id);
-}
-
-static void end_one(struct eddy_worker *worker, int32_t id, bool lost) {
-  struct eddy_partition *partition = eddy_worker_partition(worker, id);
-  if (!partition) return;
-  eddy_log(worker->logger, EDDY_LOG_INFO, lost ? "partition lost" : "partition given up",
-           "worker=%u topic=%s partition=%d state=%s offset=%" PRId64 " sequence=%" PRIu64, worker->index, worker->topics.input,
-           id, eddy_partition_state_name(partition->state), partition->position, partition->meta.sequence);
-  if (id == 0) eddy_model_watch_train(worker->watch, false);
-  if (worker->outbox.produced == 0) eddy_outbox_drop(&worker->outbox, id);
-  if (partition->engine) eddy_worker_retire(worker, partition);
-  worker->partitions[id] = NULL;
-  bool keep = !lost && !worker->stopping && eddy_partition_is_settled(partition);
-  if (keep) keep_as_standby(worker, partition);
-  eddy_restore_cancel(worker, partition);
-  if (!keep) eddy_partition_free(partition);
-}
 
 /* Whoever was silent for a whole session has been thrown out, whether or not librdkafka has noticed (its flag can go missing).
  */
@@ -116,7 +116,7 @@ static void commit_all(struct eddy_worker *worker) {
 }
 
 void eddy_tenure_end(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *partitions, bool lost) {
-  lost = lost || was_silent(worker);
+  if (was_silent(worker)) lost = worker->stale = true;
   if (!lost) commit_all(worker);
   eddy_commit_abort(worker);
   for (int i = 0; i < partitions->cnt; i++) end_one(worker, partitions->elems[i].partition, lost);

@@ -21,6 +21,7 @@ enum {
   TICK_MS = 50,
   TICK_BUDGET = 2000, /* due deadlines and swept profiles per partition and tick */
   STATS_MS = 250,
+  LOOK_MS = 2000,
   MODEL_WAIT_MS = 10000,
   REDIS_DRAIN_MS = 3000,
   TOPICS_RETRY_MS = 500,
@@ -57,16 +58,10 @@ static void handler_fatal(void *ctx, rd_kafka_resp_err_t error, const char *reas
   }
 }
 
-static int64_t session_timeout(const rd_kafka_conf_t *conf) {
-  char value[32];
-  size_t size = sizeof(value);
-  return rd_kafka_conf_get(conf, "session.timeout.ms", value, &size) == RD_KAFKA_CONF_OK ? strtol(value, NULL, 10) : 45000;
-}
-
 static int open_source(struct eddy_worker *worker) {
   char why[512];
   rd_kafka_conf_t *conf = eddy_kafka_conf(worker->config, EDDY_KAFKA_CONSUMER, worker->index, why, sizeof(why));
-  if (conf) worker->session_ms = session_timeout(conf);
+  if (conf) worker->session_ms = eddy_kafka_conf_number(conf, "session.timeout.ms", 45000);
   struct eddy_kafka_source_options options = {
       .conf = conf,
       .topic = worker->topics.input,
@@ -153,12 +148,13 @@ static int open_redis(struct eddy_worker *worker) {
 
 static int open_codecs(struct eddy_worker *worker) {
   char why[512] = "out of memory";
-  struct eddy_schema_source schemas = {0};
+  struct eddy_schema_source schemas = eddy_schema_pair_source(&worker->schemas);
   if (worker->config->kafka.schemas) {
     if (eddy_schema_folder_open(&worker->folder, worker->config->kafka.schemas, why, sizeof(why)) != 0) goto refused;
-    schemas = eddy_schema_folder_source(worker->folder);
+    worker->schemas.first = eddy_schema_folder_source(worker->folder);
   }
-  if (eddy_event_decoder_new(&worker->decoder, worker->folder ? &schemas : NULL) != 0) goto refused;
+  if (worker->registry) worker->schemas.second = eddy_schema_registry_source(worker->registry);
+  if (eddy_event_decoder_new(&worker->decoder, &schemas) != 0) goto refused;
   if (eddy_output_codec_new(&worker->codec, &worker->config->spec) != 0) goto refused;
   worker->events = calloc(EDDY_BATCH_MAX, sizeof(*worker->events));
   worker->partition_count = worker->topics.partitions;
@@ -167,6 +163,29 @@ static int open_codecs(struct eddy_worker *worker) {
   if (worker->events && worker->partitions && worker->standbys) return 0;
 refused:
   eddy_worker_fail(worker, 78, "worker cannot start", "reason=\"%s\"", why);
+  return -1;
+}
+
+/* Waits, for as long as it takes, for the ids under which outputs are written; what it waits for the registry says itself. */
+static int await_ids(struct eddy_worker *worker) {
+  uint32_t ids[EDDY_REGISTRY_SUBJECTS_MAX];
+  char why[800];
+  if (!worker->registry) return 0;
+  while (!eddy_worker_ending(worker)) {
+    enum eddy_registry_ids state = eddy_schema_registry_ids(worker->registry, ids, why, sizeof(why));
+    for (int i = 0; i < EDDY_OUTPUT_COUNT && state == EDDY_REGISTRY_IDS_READY; i++)
+      eddy_output_codec_set_id(worker->codec, (enum eddy_output)i, ids[i]);
+    if (state == EDDY_REGISTRY_IDS_READY) return 0;
+    if (state == EDDY_REGISTRY_IDS_REFUSED) {
+      eddy_worker_fail(worker, 78, "output schema refused by the registry", "reason=\"%s\" hint=\"%s\"", why,
+                       worker->config->registry.add ? "the subject holds a schema of something else, or forbids this change"
+                                                    : "register the files of schemas/, or set registry.register: true");
+      return -1;
+    }
+    eddy_worker_beat(worker);
+    eddy_kafka_source_poll(worker->source, worker->messages, EDDY_BATCH_MAX); /* nothing comes yet */
+    eddy_clock_sleep(50);
+  }
   return -1;
 }
 
@@ -203,7 +222,7 @@ static void await_model(struct eddy_worker *worker) {
 
 static int open_all(struct eddy_worker *worker) {
   if (open_source(worker) != 0 || await_topics(worker) != 0) return -1;
-  if (open_codecs(worker) != 0 || open_redis(worker) != 0) return -1;
+  if (open_codecs(worker) != 0 || await_ids(worker) != 0 || open_redis(worker) != 0) return -1;
   if (eddy_commit_open(worker) != 0 || open_watch(worker) != 0) return -1;
   await_model(worker);
   char why[256];
@@ -251,10 +270,21 @@ static void on_commit(uv_timer_t *timer) {
   end_if_asked(worker);
 }
 
+/* Whoever owns nothing hears nothing from a broker: it asks. */
+static void look_for_broker(struct eddy_worker *worker, int64_t mono) {
+  int64_t offset;
+  if (!worker->away || mono - worker->looked_at < LOOK_MS) return;
+  worker->looked_at = mono;
+  if (eddy_kafka_source_at_time(worker->source, 0, eddy_clock_wall(), &offset, TICK_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    eddy_worker_say_back(worker);
+  }
+}
+
 static void on_tick(uv_timer_t *timer) {
   struct eddy_worker *worker = timer->data;
   int64_t mono = eddy_clock_mono();
   eddy_worker_beat(worker);
+  look_for_broker(worker, mono);
   eddy_tenure_retry(worker, mono);
   /* What has arrived while the loop was busy comes before the clock does (it also makes up for a wake-up that was missed). */
   on_turn(&worker->more);
@@ -362,6 +392,7 @@ int eddy_worker_start(struct eddy_worker **out, const struct eddy_worker_options
   if (!worker) return EDDY_E_NOMEM;
   worker->config = options->config;
   worker->logger = options->logger;
+  worker->registry = options->registry;
   worker->index = options->index;
   worker->ended = options->ended;
   worker->ended_ctx = options->ctx;

@@ -36,6 +36,10 @@ void eddy_worker_say_back(struct eddy_worker *worker) {
   eddy_log(worker->logger, EDDY_LOG_INFO, "Kafka is back", "worker=%u", worker->index);
 }
 
+int64_t eddy_worker_transaction_ms(const struct eddy_worker *worker) {
+  return worker->transaction_ms > 0 ? worker->transaction_ms : 10000;
+}
+
 void eddy_worker_beat(struct eddy_worker *worker) {
   eddy_stat_set(&worker->stats.heartbeat, (uint64_t)eddy_clock_mono());
 }

@@ -15,6 +15,7 @@
 #include "daemon/model_watch.h"
 #include "daemon/outbox.h"
 #include "daemon/partition.h"
+#include "daemon/registry.h"
 #include "daemon/topics.h"
 #include "daemon/worker.h"
 #include "sink/kafka_sink.h"
@@ -57,6 +58,8 @@ struct eddy_worker {
   struct eddy_kafka_sink *sink;
   struct eddy_redis_sink *redis;
   struct eddy_schema_folder *folder;
+  struct eddy_schema_registry *registry; /* of the process, or NULL */
+  struct eddy_schema_pair schemas;       /* both, for the decoder */
   struct eddy_event_decoder *decoder;
   struct eddy_output_codec *codec;
   struct eddy_model_watch *watch;
@@ -70,8 +73,10 @@ struct eddy_worker {
   int64_t finding_since; /* monotonic: first of the failed tries in a row to read committed offsets, 0 = none */
   struct eddy_kafka_reader *reader, *trigger_reader; /* while partitions are restored */
   int64_t polled_at;                                 /* monotonic: begin of the last poll that has ended */
-  int64_t session_ms;                                /* session.timeout.ms: who was silent for longer is no longer a member */
-  bool away;                                         /* no broker can be reached; said so */
+  int64_t transaction_ms; /* transaction.timeout.ms: after it the coordinator ends what was left open; 0: its default */
+  int64_t session_ms;     /* session.timeout.ms: who was silent for longer is no longer a member */
+  int64_t looked_at;      /* monotonic: last time that a broker was looked for while away */
+  bool away;              /* no broker can be reached; said so */
 
   struct eddy_event_room room;
   struct eddy_event *events; /* [EDDY_BATCH_MAX] */
@@ -102,6 +107,8 @@ bool eddy_worker_ending(const struct eddy_worker *worker);
 /* "waiting for Kafka" and "Kafka is back", once each. */
 void eddy_worker_say_away(struct eddy_worker *worker, const char *reason);
 void eddy_worker_say_back(struct eddy_worker *worker);
+/* transaction.timeout.ms. */
+int64_t eddy_worker_transaction_ms(const struct eddy_worker *worker);
 /* The worker is alive: its loop turns, or it waits for a broker in small steps. */
 void eddy_worker_beat(struct eddy_worker *worker);
 /* Our partition of this number or NULL. */

@@ -127,6 +127,13 @@ static bool is_stale(rd_kafka_resp_err_t error) {
   return error == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION || error == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
 }
 
+/* Trying again does not help against these. */
+static bool is_refusal(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED ||
+         error == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED || error == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT ||
+         error == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE || error == RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION;
+}
+
 /* Judges an error in the one right order: fatal, to be aborted, to be tried again; anything else is fatal. Frees it. */
 static enum eddy_txn_result judge(struct eddy_kafka_sink *sink, const char *what, rd_kafka_error_t *error) {
   if (!error) return EDDY_TXN_DONE;
@@ -138,6 +145,7 @@ static enum eddy_txn_result judge(struct eddy_kafka_sink *sink, const char *what
   rd_kafka_error_destroy(error);
   eddy_log(sink->logger, EDDY_LOG_DEBUG, "transaction error", "error=%s fatal=%d abort=%d retry=%d why=\"%s\"",
            rd_kafka_err2name(code), fatal, doomed, retriable, sink->why);
+  if (sink->state == EDDY_TXN_CLOSED && is_refusal(code)) return EDDY_TXN_REFUSED;
   if (!fatal && doomed) {
     if (sink->state == EDDY_TXN_CLOSED) return EDDY_TXN_RENEW;
     set_state(sink, EDDY_TXN_DOOMED);

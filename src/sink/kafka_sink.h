@@ -24,12 +24,13 @@ const char *eddy_txn_state_name(enum eddy_txn_state state);
 /* What a call came to. */
 enum eddy_txn_result {
   EDDY_TXN_DONE,
-  EDDY_TXN_RETRY,  /* not now (broker unreachable, coordinator loading): call again */
-  EDDY_TXN_ABORT,  /* the transaction is doomed: abort, then produce again what is still ours */
-  EDDY_TXN_RENEW,  /* the outcome is unknown: open a new producer and look at the committed offsets */
-  EDDY_TXN_FENCED, /* somebody took over this transactional.id, or the consumer's group.instance.id */
-  EDDY_TXN_STALE,  /* the group has moved on without this member: abort, then look whether the partitions are still as we left
-                      them */
+  EDDY_TXN_RETRY,   /* not now (broker unreachable, coordinator loading): call again */
+  EDDY_TXN_ABORT,   /* the transaction is doomed: abort, then produce again what is still ours */
+  EDDY_TXN_RENEW,   /* the outcome is unknown: open a new producer and look at the committed offsets */
+  EDDY_TXN_REFUSED, /* init: a right is missing, or a setting is not possible */
+  EDDY_TXN_FENCED,  /* somebody took over this transactional.id, or the consumer's group.instance.id */
+  EDDY_TXN_STALE,   /* the group has moved on without this member: abort, then look whether the partitions are still as we left
+                       them */
 };
 
 enum { EDDY_SINK_TOPICS_MAX = 12 };

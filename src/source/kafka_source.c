@@ -278,6 +278,11 @@ rd_kafka_consumer_group_metadata_t *eddy_kafka_source_group(struct eddy_kafka_so
   return rd_kafka_consumer_group_metadata(source->client);
 }
 
+bool eddy_kafka_source_fenced(const struct eddy_kafka_source *source) {
+  char why[128];
+  return rd_kafka_fatal_error(source->client, why, sizeof(why)) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+}
+
 rd_kafka_t *eddy_kafka_source_client(struct eddy_kafka_source *source) {
   return source->client;
 }

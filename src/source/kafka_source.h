@@ -74,6 +74,8 @@ void eddy_kafka_source_pause(struct eddy_kafka_source *source, int32_t partition
 
 /* The member's identity and generation as of now, for the producer; destroy it. NULL outside a group. */
 rd_kafka_consumer_group_metadata_t *eddy_kafka_source_group(struct eddy_kafka_source *source);
+/* True if another member of the same group.instance.id has taken over, as far as heartbeats have told. */
+bool eddy_kafka_source_fenced(const struct eddy_kafka_source *source);
 /* For metadata and admin requests. */
 rd_kafka_t *eddy_kafka_source_client(struct eddy_kafka_source *source);
 

@@ -29,6 +29,7 @@ struct eddy_recovery {
 
   int64_t replay_from, position;
   size_t skip_at; /* the run that skip() looks at */
+  int64_t skip_asked;
 
   struct eddy_changed changed;
 };
@@ -377,6 +378,8 @@ int64_t eddy_recovery_position(const struct eddy_recovery *recovery) {
 
 bool eddy_recovery_skip(struct eddy_recovery *recovery, int64_t offset) {
   const struct eddy_aggregate *aggregate = &recovery->aggregate;
+  if (offset < recovery->skip_asked) recovery->skip_at = 0; /* a replay that was paused reads again */
+  recovery->skip_asked = offset;
   while (recovery->skip_at < aggregate->rejected_count && aggregate->rejected[recovery->skip_at].end <= offset)
     recovery->skip_at++;
   return recovery->skip_at < aggregate->rejected_count && aggregate->rejected[recovery->skip_at].first <= offset;

@@ -50,7 +50,7 @@ int eddy_recovery_check_log(struct eddy_recovery *recovery, int64_t log_start, i
 int64_t eddy_recovery_replay_from(const struct eddy_recovery *recovery);
 /* Where live operation begins: the position, or the start of the log if that is beyond it and the loss was accepted. */
 int64_t eddy_recovery_position(const struct eddy_recovery *recovery);
-/* True if live operation had refused the event at this offset. Ask in ascending order. */
+/* True if live operation had refused the event at this offset. Cheapest in ascending order. */
 bool eddy_recovery_skip(struct eddy_recovery *recovery, int64_t offset);
 /* Valid from DONE on; state is not kept. NULL if nothing was found. */
 const struct eddy_aggregate *eddy_recovery_aggregate(const struct eddy_recovery *recovery);
