@@ -7,6 +7,7 @@
 #include "daemon/http.h"
 #include "daemon/nearest.h"
 #include "sink/redis_url.h"
+#include "source/registry_client.h"
 #include "source/registry_url.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
@@ -171,7 +172,12 @@ void eddy_config_set_registry(struct eddy_config_binder *binder, struct eddy_con
     check_addresses(binder, scope, key, value, text);
     if (!append_to(&joined, text)) eddy_config_wrong(binder, scope, key->name, value, "out of memory");
   }
-  if (joined) eddy_config_replace(binder, &binder->config->registry.url, joined);
+  int count = 1;
+  for (const char *comma = joined; comma && (comma = strchr(comma, ',')) != NULL; comma++) count++;
+  if (count > EDDY_REGISTRY_URLS_MAX)
+    eddy_config_wrong(binder, scope, key->name, node, "more than %d addresses", EDDY_REGISTRY_URLS_MAX);
+  else if (joined)
+    eddy_config_replace(binder, &binder->config->registry.url, joined);
   free(joined);
 }
 

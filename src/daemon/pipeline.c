@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/registry.h"
 #include "daemon/worker.h"
 
 struct eddy_pipeline {
@@ -12,6 +13,7 @@ struct eddy_pipeline {
   const struct eddy_logger *logger;
   pthread_mutex_t lock; /* of the list below, while workers start and end */
   struct eddy_worker **workers;
+  struct eddy_schema_registry *registry; /* of all workers; NULL: none is configured */
   uint32_t started, ended;
   bool stop;
 };
@@ -33,10 +35,11 @@ static const char *at_end_name(enum eddy_at_end at_end) {
 static void say_start(const struct eddy_config *config, const struct eddy_logger *logger) {
   eddy_log(logger, EDDY_LOG_INFO, "eddy starts",
            "app=%s brokers=%s input=%s group=%s instance=%s workers=%u features=%u triggers=%u segments=%u "
-           "commit_interval_ms=%" PRId64 " at_end=%s redis=%s profiles=%s",
+           "commit_interval_ms=%" PRId64 " at_end=%s redis=%s registry=%s profiles=%s",
            config->app, config->kafka.brokers, config->kafka.input, config->kafka.group, config->instance, config->workers,
            config->spec.feature_count, config->spec.trigger_count, config->model.segments, config->kafka.commit_interval_ms,
-           at_end_name(config->time.at_end), config->redis.url ? "on" : "off", config->state.keep ? "durable" : "in-memory");
+           at_end_name(config->time.at_end), config->redis.url ? "on" : "off", config->registry.url ? "on" : "off",
+           config->state.keep ? "durable" : "in-memory");
 }
 
 /* From the thread of a worker that ends: the others cannot do its part. */
@@ -51,19 +54,21 @@ static void on_ended(void *ctx) {
 int eddy_pipeline_start(struct eddy_pipeline **out, const struct eddy_config *config, const struct eddy_logger *logger) {
   struct eddy_pipeline *pipeline = calloc(1, sizeof(*pipeline));
   struct eddy_worker **workers = calloc(config->workers, sizeof(struct eddy_worker *));
-  if (!pipeline || !workers) {
+  struct eddy_schema_registry *registry = NULL;
+  if (!pipeline || !workers || eddy_registry_open(&registry, config, logger) != 0) {
     free(pipeline);
     free(workers);
     return EDDY_E_NOMEM;
   }
-  *pipeline = (struct eddy_pipeline){.config = config, .logger = logger, .workers = workers};
+  *pipeline = (struct eddy_pipeline){.config = config, .logger = logger, .workers = workers, .registry = registry};
   pthread_mutex_init(&pipeline->lock, NULL);
   signal(SIGPIPE, SIG_IGN); /* a closed socket is an error to handle, not a reason to die */
   say_start(config, logger);
   int error = 0;
   pthread_mutex_lock(&pipeline->lock);
   for (uint32_t i = 0; i < config->workers && !error; i++) {
-    struct eddy_worker_options options = {.config = config, .logger = logger, .index = i, .ended = on_ended, .ctx = pipeline};
+    struct eddy_worker_options options = {
+        .config = config, .logger = logger, .registry = registry, .index = i, .ended = on_ended, .ctx = pipeline};
     error = eddy_worker_start(&pipeline->workers[i], &options);
     if (!error) pipeline->started++;
   }
@@ -122,6 +127,7 @@ int eddy_pipeline_join(struct eddy_pipeline *pipeline) {
     int code = eddy_worker_free(pipeline->workers[i]);
     if (exit_code == 0) exit_code = code;
   }
+  eddy_schema_registry_close(pipeline->registry);
   if (stats) say_end(pipeline, stats, exit_code);
   free(stats);
   pthread_mutex_destroy(&pipeline->lock);

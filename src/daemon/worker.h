@@ -10,14 +10,16 @@
 
 #include "daemon/config.h"
 #include "daemon/stats.h"
+#include "source/schema_registry.h"
 
 struct eddy_worker;
 
 struct eddy_worker_options {
   const struct eddy_config *config; /* both must outlive the worker */
   const struct eddy_logger *logger;
-  uint32_t index;           /* 0.. */
-  void (*ended)(void *ctx); /* called from the worker's thread just before it ends */
+  struct eddy_schema_registry *registry; /* of the process, must outlive the worker; NULL: none */
+  uint32_t index;                        /* 0.. */
+  void (*ended)(void *ctx);              /* called from the worker's thread just before it ends */
   void *ctx;
 };
 

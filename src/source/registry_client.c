@@ -133,9 +133,9 @@ static void set_credentials(struct eddy_registry_client *client, const struct ed
   curl_easy_setopt(client->curl, CURLOPT_PASSWORD, password);
 }
 
-/* The reply of one address: 0, or -1 with the reason in client->error. */
-static int exchange(struct eddy_registry_client *client, const struct eddy_registry_url *url, const struct question *question,
-                    struct eddy_registry_reply *reply) {
+/* The reply of one address, or an error with the reason in client->error. */
+static CURLcode exchange(struct eddy_registry_client *client, const struct eddy_registry_url *url,
+                         const struct question *question, struct eddy_registry_reply *reply) {
   char address[ADDRESS_MAX];
   snprintf(address, sizeof address, "%s%s", url->base, question->path);
   client->body.size = 0;
@@ -152,18 +152,24 @@ static int exchange(struct eddy_registry_client *client, const struct eddy_regis
   *reply = (struct eddy_registry_reply){.size = client->body.size, .too_large = client->too_large};
   reply->body = client->body.data ? (const char *)client->body.data : "";
   curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &reply->status);
-  if (!error || client->too_large) return 0;
+  if (!error || client->too_large) return CURLE_OK;
   if (!client->error[0]) snprintf(client->error, sizeof client->error, "%s", curl_easy_strerror(error));
-  return -1;
+  return error;
+}
+
+static const char *hint_of(CURLcode error) {
+  bool trust = error == CURLE_SSL_CACERT_BADFILE || error == CURLE_PEER_FAILED_VERIFICATION;
+  return trust ? "check registry.ca_file, and the name in registry.url" : "start it, or change registry.url";
 }
 
 static void ask_one(struct eddy_registry_client *client, const struct eddy_registry_url *url, const struct question *question,
                     struct eddy_registry_answer *answer) {
   struct eddy_registry_reply reply;
-  if (exchange(client, url, question, &reply) == 0) {
+  CURLcode error = exchange(client, url, question, &reply);
+  if (!error) {
     eddy_registry_judge(&reply, question->form, answer);
   } else {
-    *answer = (struct eddy_registry_answer){.result = EDDY_REGISTRY_AWAY, .hint = "start it, or change registry.url"};
+    *answer = (struct eddy_registry_answer){.result = EDDY_REGISTRY_AWAY, .hint = hint_of(error)};
     snprintf(answer->why, sizeof answer->why, "%s", client->error);
   }
   if (answer->result != EDDY_REGISTRY_AWAY) return;

@@ -57,6 +57,8 @@ static const struct mistake mistakes[] = {
     {"registry: {url: 'localhost:8081'}\n", ":1:17:", "begins with http:// or https://", "http[s]://["},
     {"registry: {url: ['http://a', 'http://b?c=d']}\n", ":1:30:", "`registry.url`: ? and #", "http[s]://["},
     {"registry: {url: 'http://a,'}\n", ":1:17:", "1 to 1023 characters", ""},
+    {"registry: {url: 'http://a,http://a,http://a,http://a,http://a,http://a,http://a,http://a,http://a,http://a,http://a,"
+     "http://a,http://a,http://a,http://a,http://a,http://a'}\n", ":1:17:", "more than 16 addresses", ""},
     {"registry: {url: []}\n", ":1:17:", "names no address", ""},
     {"registry: {url: 'http://a', user: 'a:b'}\n", ":1:35:", "without a colon", ""},
     {"registry: {user: me}\n", ":1:18:", "no use without `registry.url`", ""},
