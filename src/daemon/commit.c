@@ -19,6 +19,8 @@ enum {
   RETRY_MAX_MS = 1000,
   BLOCKED_MAX_MS = 300000,
   PROOF_TRIES = 5,
+  HAND_MIN = 1000,   /* records of a partition's hand */
+  OWED_WAIT_MS = 20, /* between commits while hands are behind */
   HEARTBEAT_MS = 4000,
 };
 
@@ -416,12 +418,17 @@ void eddy_commit_produce(struct eddy_worker *worker) {
 
 bool eddy_commit_is_due(const struct eddy_worker *worker) {
   size_t records = worker->outbox.count;
+  bool owes = false;
   for (int32_t i = 0; i < worker->partition_count; i++) {
     const struct eddy_partition *partition = eddy_worker_live(worker, i);
     size_t count = 0;
-    if (partition && partition->changelog) eddy_engine_write_now(partition->engine, &count);
+    if (partition && partition->changelog) {
+      eddy_engine_write_now(partition->engine, &count);
+      owes = owes || eddy_changelog_owes(partition->changelog);
+    }
     records += count;
   }
+  if (owes && worker->commit_state != EDDY_COMMIT_ABORTED && eddy_clock_mono() - worker->sealed_at > OWED_WAIT_MS) return true;
   return records >= EDDY_COMMIT_RECORDS_MAX || worker->outbox.bytes >= EDDY_COMMIT_BYTES_MAX;
 }
 
@@ -452,11 +459,11 @@ static int put_state(void *ctx, struct eddy_str key, const void *value, size_t v
   return eddy_outbox_add(&put->worker->state, &record, NULL, put->partition);
 }
 
-/* For the hands of all partitions together (rule 20). */
+/* For the hands of all partitions together (rule 20); each goes on a little in every commit. */
 static size_t room_for_records(const struct eddy_worker *worker) {
   size_t used = worker->outbox.count + worker->state.count;
-  bool full = used >= EDDY_COMMIT_RECORDS_MAX || worker->outbox.bytes + worker->state.bytes >= EDDY_COMMIT_BYTES_MAX;
-  return full ? 0 : EDDY_COMMIT_RECORDS_MAX - used;
+  bool full = used + HAND_MIN >= EDDY_COMMIT_RECORDS_MAX || worker->outbox.bytes + worker->state.bytes >= EDDY_COMMIT_BYTES_MAX;
+  return full ? HAND_MIN : EDDY_COMMIT_RECORDS_MAX - used;
 }
 
 static struct eddy_changelog_commit describe_commit(const struct eddy_worker *worker, const struct eddy_partition *partition) {
@@ -592,6 +599,7 @@ bool eddy_commit_now(struct eddy_worker *worker, bool force) {
   worker->sealed_at = eddy_clock_mono();
   enum eddy_txn_result result = send_offsets(worker);
   EDDY_POINT("offsets");
+  eddy_worker_beat(worker);
   if (result == EDDY_TXN_DONE) result = eddy_kafka_sink_commit(worker->sink, outcome_ms(worker));
   settle(worker, result);
   return worker->commit_state == EDDY_COMMIT_IDLE;

@@ -17,8 +17,9 @@
 
 enum {
   BATCHES_PER_TURN = 8,
-  CALL_MS = 1000,
+  CALL_MS = 300,
   RETRY_MS = 200,
+  ASK_AGAIN_MS = 1000,
   NOMEM_WAIT_MS = 5000,
   SAY_MS = 5000,
   STEP_MAX_MS = 500,
@@ -292,7 +293,7 @@ static void adopt_offset(const struct eddy_worker *worker, struct eddy_partition
 static void go_on(struct eddy_worker *worker, struct eddy_partition *partition) {
   struct eddy_restore_progress *progress = &partition->restore;
   const struct eddy_aggregate *aggregate = eddy_recovery_aggregate(partition->recovery);
-  partition->retry_at = eddy_clock_mono() + RETRY_MS;
+  partition->retry_at = eddy_clock_mono() + ASK_AGAIN_MS;
   if (partition->meta.sequence > 0 && !check_log(worker, partition)) return;
   if (worker->redis && !progress->viewed) begin_view(worker, partition);
   progress->viewed = true;
@@ -405,19 +406,32 @@ static bool may_resend(const struct eddy_worker *worker) {
 
 typedef void (*take_fn)(struct eddy_worker *, struct eddy_partition *, const rd_kafka_message_t *);
 
-/* True if more is likely to wait. */
+/* One batch. True if more is likely to wait. */
 static bool poll_reader(struct eddy_worker *worker, struct eddy_kafka_reader *reader, enum eddy_partition_state state,
                         take_fn take) {
-  size_t count = EDDY_BATCH_MAX;
-  for (int i = 0; i < BATCHES_PER_TURN && count == EDDY_BATCH_MAX && !worker->failed; i++) {
-    count = eddy_kafka_reader_poll(reader, worker->messages, EDDY_BATCH_MAX);
-    for (size_t m = 0; m < count; m++) {
-      struct eddy_partition *partition = eddy_worker_partition(worker, worker->messages[m]->partition);
-      if (partition && partition->state == state && !worker->failed) take(worker, partition, worker->messages[m]);
-      eddy_kafka_message_destroy(worker->messages[m]);
-    }
+  size_t count = eddy_kafka_reader_poll(reader, worker->messages, EDDY_BATCH_MAX);
+  for (size_t i = 0; i < count; i++) {
+    struct eddy_partition *partition = eddy_worker_partition(worker, worker->messages[i]->partition);
+    if (partition && partition->state == state && !worker->failed) take(worker, partition, worker->messages[i]);
+    eddy_kafka_message_destroy(worker->messages[i]);
   }
   return count == EDDY_BATCH_MAX;
+}
+
+static bool read_changelog(struct eddy_worker *worker) {
+  bool more = worker->reader != NULL;
+  for (int i = 0; i < BATCHES_PER_TURN && more && !worker->failed; i++) {
+    more = poll_reader(worker, worker->reader, EDDY_PARTITION_READING, take_changelog);
+  }
+  return more;
+}
+
+static bool read_triggers(struct eddy_worker *worker) {
+  bool more = true;
+  for (int i = 0; i < BATCHES_PER_TURN && more && may_resend(worker) && !worker->failed; i++) {
+    more = poll_reader(worker, worker->trigger_reader, EDDY_PARTITION_RESENDING, take_trigger);
+  }
+  return more && may_resend(worker);
 }
 
 /* Progress ------------------------------------------------------------------------------------------------------------------
@@ -491,8 +505,8 @@ bool eddy_restore_turn(struct eddy_worker *worker) {
   for (int32_t i = 0; more && i < worker->partition_count && !worker->failed; i++) {
     if (worker->partitions[i] && worker->partitions[i]->found) found(worker, worker->partitions[i]);
   }
-  if (worker->reader) more |= poll_reader(worker, worker->reader, EDDY_PARTITION_READING, take_changelog);
-  if (may_resend(worker)) more |= poll_reader(worker, worker->trigger_reader, EDDY_PARTITION_RESENDING, take_trigger);
+  more |= read_changelog(worker);
+  more |= read_triggers(worker);
   int64_t mono = eddy_clock_mono();
   for (int32_t i = 0; i < worker->partition_count && !worker->failed; i++) {
     if (worker->partitions[i] && worker->partitions[i]->state != EDDY_PARTITION_LIVE)

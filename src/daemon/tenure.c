@@ -71,7 +71,7 @@ static int begin_one(struct eddy_worker *worker, int32_t id) {
 
 int eddy_tenure_begin(struct eddy_worker *worker, rd_kafka_topic_partition_list_t *partitions) {
   if (partitions->cnt == 0) return 0;
-  if (worker->failed || check_range(worker, partitions) != 0) return -1;
+  if (worker->failed || worker->stopping || check_range(worker, partitions) != 0) return -1;
   int failed = 0;
   for (int i = 0; i < partitions->cnt && !failed; i++) {
     failed = begin_one(worker, partitions->elems[i].partition);

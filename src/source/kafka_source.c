@@ -167,9 +167,10 @@ static bool leave_group(struct eddy_kafka_source *source) {
   rd_kafka_error_t *error = rd_kafka_consumer_close_queue(source->client, queue);
   bool closed = error != NULL; /* nothing to close */
   if (error) rd_kafka_error_destroy(error);
-  for (int waited = 0; !closed && waited < CLOSE_MAX_MS; waited += CLOSE_STEP_MS) {
-    rd_kafka_message_t *messages[16];
-    ssize_t got = rd_kafka_consume_batch_queue(queue, CLOSE_STEP_MS, messages, 16);
+  for (int waited = 0; !closed && waited < CLOSE_MAX_MS;) {
+    rd_kafka_message_t *messages[64]; /* prefetched ones come first, and do not count as waiting */
+    ssize_t got = rd_kafka_consume_batch_queue(queue, CLOSE_STEP_MS, messages, 64);
+    if (got <= 0) waited += CLOSE_STEP_MS;
     for (ssize_t i = 0; i < got; i++) rd_kafka_message_destroy(messages[i]);
     closed = rd_kafka_consumer_closed(source->client) != 0;
   }

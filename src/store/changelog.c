@@ -175,6 +175,10 @@ bool eddy_changelog_wants(const struct eddy_changelog *changelog, int64_t mono) 
   return mono - changelog->mono >= changelog->options.flush_interval_ms / IDLE_COMMITS_PER_LAP;
 }
 
+bool eddy_changelog_owes(const struct eddy_changelog *changelog) {
+  return changelog->owed > 0;
+}
+
 /* Handing out --------------------------------------------------------------------------------------------------------------*/
 
 /* A write under way. */

@@ -55,6 +55,8 @@ struct eddy_changelog_commit {
 /* Whether a commit at this position has something to write that no output shows: write-now profiles, markers, work for the
  * hand. */
 bool eddy_changelog_wants(const struct eddy_changelog *changelog, int64_t mono);
+/* Whether records_max has kept the hand from what it should have passed: commit again soon. */
+bool eddy_changelog_owes(const struct eddy_changelog *changelog);
 /* Hands out, in this order: layout, tombstones, markers, write-now profiles, the hand's, the aggregate with sequence + 1. 0,
  * what `put` returned, or EDDY_E_NOMEM. */
 int eddy_changelog_write(struct eddy_changelog *changelog, const struct eddy_changelog_commit *commit, eddy_changelog_put put,
