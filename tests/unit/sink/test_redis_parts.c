@@ -161,6 +161,29 @@ static void test_of_two_batches_that_failed_the_newer_change_wins(void **state) 
   }
 }
 
+/* Another member has had the partition meanwhile, and has written what it knew. */
+static void test_of_two_tenures_the_later_alone_counts(void **state) {
+  struct eddy_redis_pending pending;
+  struct eddy_redis_user *old;
+  (void)state;
+  assert_int_equal(eddy_redis_pending_init(&pending, MAX), 0);
+  struct eddy_redis_user *user = put_segment(&pending, 7, 3);
+  struct eddy_str id = {user->id, user->id_size};
+  assert_int_equal(eddy_redis_pending_take(&pending, &old, 1), 1);
+  user = eddy_redis_pending_user(&pending, id, MAX);
+  user->tenure = 1;
+  user->version.sequence = 7;
+  user->has_trigger = true;
+  eddy_redis_pending_return(&pending, old);
+  assert_int_equal(eddy_redis_pending_take(&pending, &user, 1), 1);
+  assert_int_equal(user->version.sequence, 7);
+  assert_true(user->has_trigger);
+  assert_false(user->has_segment);
+  eddy_redis_pending_free(&pending, user);
+  assert_int_equal(pending.bytes, 0);
+  eddy_redis_pending_fini(&pending);
+}
+
 static void test_an_erasure_that_failed_comes_before_a_newer_change(void **state) {
   struct eddy_redis_pending pending;
   struct eddy_redis_user *erasure, *user;
@@ -288,6 +311,7 @@ int main(void) {
       cmocka_unit_test(test_changes_of_a_user_coalesce_in_order_of_arrival),
       cmocka_unit_test(test_a_batch_that_failed_does_not_hide_a_newer_change),
       cmocka_unit_test(test_of_two_batches_that_failed_the_newer_change_wins),
+      cmocka_unit_test(test_of_two_tenures_the_later_alone_counts),
       cmocka_unit_test(test_an_erasure_that_failed_comes_before_a_newer_change),
       cmocka_unit_test(test_generations),
       cmocka_unit_test(test_generations_keep_their_promise),
