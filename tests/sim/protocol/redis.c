@@ -354,7 +354,6 @@ void redis_fail_over(struct redis *redis) {
   if (!redis->has_copy) return;
   copy_store(&redis->now, &redis->copy);
   redis->losses++;
-  redis->fail_overs++;
 }
 
 void redis_fini(struct redis *redis) {

@@ -47,7 +47,7 @@ struct redis {
   struct redis_store now, copy; /* `copy`: what a replica has */
   bool has_copy;
   struct redis_connection *connections;
-  uint64_t losses, fail_overs; /* flushes and returns of older copies; these alone */
+  uint64_t losses; /* flushes and returns of older copies */
   /* called for each write to a user's hash that was not refused, with the version that it was made under */
   void (*wrote_user)(void *ctx, const char *user, uint64_t incarnation, uint64_t sequence, const struct redis_key *hash);
   void *ctx;
