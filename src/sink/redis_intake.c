@@ -234,14 +234,16 @@ static int find_trigger(const struct eddy_spec *spec, struct eddy_str name) {
   return -1;
 }
 
-/* The user's last trigger, if it still has a name in the specification, and the user has not been erased since. */
+/* The user's last trigger, if it still has a name in the specification, and the user has not been erased since. Under the
+ * version up to which Redis has everything: a newer one would claim that the rest of the user is as new, and the tenure may end
+ * before that is handed over. */
 static void resend_last(struct eddy_redis_sink *sink, const struct eddy_redis_entry *entry,
                         const struct eddy_trigger_brief *brief) {
   struct eddy_redis_partition *partition = eddy_redis_acks_find(&sink->acks, entry->partition);
   int trigger = find_trigger(sink->options.spec, brief->trigger);
   if (!partition || trigger < 0) return;
   struct eddy_redis_user *user = committed_user(sink, entry->partition, brief->user_id, false);
-  if (!user || user->erased || !take_version(user, entry->partition, entry->incarnation, partition->now.sequence)) return;
+  if (!user || user->erased || !take_version(user, entry->partition, entry->incarnation, partition->stored.sequence)) return;
   user->has_trigger = true;
   user->trigger = (uint16_t)trigger;
   user->trigger_at = brief->fired_at;
