@@ -49,7 +49,7 @@ def test_an_image_has_a_version(name):
 def test_own_images_carry_the_version():
     version = run(EDDY, "version").stdout.split()[1]
     assert {service["image"].split(":")[1] for service in SERVICES.values() if "build" in service} == {version}
-    assert f"eddy:{version}" in (DEPLOY / "Dockerfile").read_text()
+    assert f"eddy:{version}" in (DEPLOY / "Dockerfile").read_text() and f"/eddy_{version}_" in PAGE
 
 
 def test_what_a_service_waits_for_is_there():
@@ -267,6 +267,7 @@ def test_keys_and_options_of_the_page_exist():
     reference = run(EDDY, "config", "reference").stdout
     for key in re.findall(r"`((?:kafka|redis|time|profile|http)\.[a-z_]+)(?::[^`]*)?`", PAGE):
         assert f"| `{key}` |" in reference, key
-    run_help = run(EDDY, "run", "--help").stdout
-    for option in re.findall(r"`eddy run (--[\w-]+)`", PAGE):
-        assert option in run_help
+    for name, arguments in re.findall(r"`eddy (\w+)([^`]*)`", PAGE):
+        explained = run(EDDY, name, "--help")
+        assert explained.returncode == 0, name
+        assert all(re.search(rf"(?<!\S){option}(?![\w-])", explained.stdout) for option in re.findall(r"(?<= )--?[a-z][\w-]*", arguments)), arguments
