@@ -8,16 +8,17 @@ from conftest import await_true
 from fault_world import (BREAKABLE, PARTITIONS, SHORT_SESSION, kill_at_random, kill_between_commits, points, reference,  # noqa: F401
                          slices, worlds)
 from kafka_fixture import decode
+from test_redis import HOW, difference, drop, expected, view
 
-# Points that a process without a Redis and without other faults never comes to.
-UNREACHED = {"redis", "renewed"}
+UNREACHED = {"renewed"}  # points that a process without other faults never comes to
 
 
-def test_killed_at_each_point(kafka, worlds, app, reference):  # noqa: F811
+def test_killed_at_each_point(kafka, redis_server, worlds, app, reference):  # noqa: F811
     """Each life of one process ends at the next named point, at the first, second or third time it gets there; each next life has to
-    clear up."""
+    clear up. Redis shows in the end what came out."""
     assert points()
-    world = worlds(kafka, app).create(model=reference.model)
+    redis_server.start()
+    world = worlds(kafka, app, redis={"url": f"redis://127.0.0.1:{redis_server.port}"}).create(model=reference.model)
     process, missed = world.process(), set()
     for number, (name, piece) in enumerate(zip(points(), slices(reference.records, len(points())))):
         process.start(binary=BREAKABLE, EDDY_KILL_AT=f"{name}:{1 + number % 3}")
@@ -29,7 +30,9 @@ def test_killed_at_each_point(kafka, worlds, app, reference):  # noqa: F811
         feed.finish()
     assert missed <= UNREACHED
     process.start()
-    world.expect(reference.outputs)
+    published = expected(world.expect(reference.outputs).records)
+    found, wanted = (drop(shown, HOW) for shown in (view(redis_server.client(), app), published))
+    assert found == wanted, difference(found, wanted)
 
 
 def test_killed_while_it_learns(kafka, worlds, app, reference):  # noqa: F811
@@ -55,14 +58,14 @@ def test_killed_with_real_events(kafka, worlds, app):
 
 
 def test_frozen_with_offsets_sent(kafka, worlds, app, reference):  # noqa: F811
-    """Another process takes over from one that stands still just before it commits; when that one wakes up it publishes nothing of what
-    it remembers: it ends with 75, or begins anew as a member that knows nothing."""
+    """Another process takes over from one that stands still just before it commits; when that one wakes up it publishes nothing of
+    what it remembers: it ends with 75, or begins anew as a member that knows nothing."""
     world = worlds(kafka, app, kafka={"properties": SHORT_SESSION}).create(model=reference.model)
     zombie, heir = world.process("zombie").start(binary=BREAKABLE, EDDY_STOP_AT="offsets:10"), world.process("heir")
-    feed = world.feed_slowly(reference.records, seconds=10)
+    feed = world.feed_slowly(reference.records, seconds=14)
     zombie.await_frozen()
-    heir.start().ready()
     at = world.committed()
+    heir.start().ready()
     await_true(lambda: world.committed() > at, 30, heir.tail)
     zombie.thaw()
     feed.finish()
@@ -71,8 +74,8 @@ def test_frozen_with_offsets_sent(kafka, worlds, app, reference):  # noqa: F811
 
 
 def test_join_and_leave(kafka, worlds, app, reference):  # noqa: F811
-    """Every two seconds a process joins and the one before it leaves; its place stays reserved until its session has ended. The first
-    never stops."""
+    """Every two seconds a process joins and the one before it leaves; its place stays reserved until its session has ended. The
+    first never stops."""
     world = worlds(kafka, app, kafka={"properties": SHORT_SESSION}).create(model=reference.model)
     first = world.process("first").start().ready()
     feed = world.feed_slowly(reference.records, seconds=10)

@@ -69,8 +69,8 @@ def kill_and_start(world, **environment):
 
 
 def test_forgotten_user_stays_away(world):
-    """One is forgotten by the process that knows it, one by a process that has it from the changelog; the next processes know of both by
-    their markers."""
+    """One is forgotten by the process that knows it, one by a process that has it from the changelog; the next processes know of
+    both by their markers."""
     began = now()
     feed(world, *(cart(user, began) for user in ("ann", "amy", "bob")))
     forget(world, "ann")

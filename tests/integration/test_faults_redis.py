@@ -41,10 +41,9 @@ class Shown:
     def __init__(self, world, server):
         published = world.outputs().records
         self.found, self.wanted = view(server.client(), world.app), expected(published)
-        starts = {partition: len(all) - len(self.found["streams"].get(partition, [])) for partition, all in self.wanted["streams"].items()}
-        self.starts = starts
-        self.wanted["streams"] = {partition: all[starts[partition]:] for partition, all in self.wanted["streams"].items()
-                                  if all[starts[partition]:]}
+        streams, length = self.wanted["streams"], lambda partition: len(self.found["streams"].get(partition, []))
+        self.starts = {partition: len(all) - length(partition) for partition, all in streams.items()}
+        self.wanted["streams"] = {partition: all[self.starts[partition]:] for partition, all in streams.items() if length(partition)}
 
     def difference(self, without=()):
         found, wanted = drop(self.found, without), drop(self.wanted, without)

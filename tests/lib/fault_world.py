@@ -125,7 +125,8 @@ class Outputs:
             missing, extra = wanted.found[suffix] - self.found[suffix], self.found[suffix] - wanted.found[suffix]
             if suffix not in but and (missing or extra):
                 lines.append(f"{suffix}: {missing.total()} missing, {extra.total()} too many of {wanted.found[suffix].total()}")
-                lines += [f"  missing {text[:300]}" for text in sorted(missing)[:2]] + [f"  extra   {text[:300]}" for text in sorted(extra)[:2]]
+                lines += [f"  missing {text[:300]}" for text in sorted(missing)[:2]]
+                lines += [f"  extra   {text[:300]}" for text in sorted(extra)[:2]]
         return "\n".join(lines)
 
     def number_gaps(self):
@@ -332,8 +333,8 @@ def kill_at_random(process, feed, seed, pause=(1.0, 2.0)):
 
 
 def kill_between_commits(world, *processes):
-    """kill -9 and restart of the broker (and of processes), right after a transaction has ended: a single broker of Kafka 4.3 that starts
-    again with a half-ended transaction forgets to write its markers, and the transaction hangs for ever. Needs a long interval."""
+    """kill -9 and restart of the broker (and of processes), right after a transaction has ended: a single broker of Kafka 4.3 that
+    starts again with a half-ended transaction forgets to write its markers, and the transaction hangs for ever. Needs a long interval."""
     before = world.committed()
     await_true(lambda: world.committed() != before, 30, world.tails)
     time.sleep(0.3)  # offsets show it first, the markers in other partitions may still be on their way

@@ -254,8 +254,8 @@ class _Node(KafkaServer):
 
 
 class KafkaCluster(_Node):
-    """Three brokers that are controllers, too; every topic is on all of them. What a KafkaServer does to itself is done to the first:
-    use `nodes` to kill and start one."""
+    """Three brokers that are controllers, too; every topic is on all of them. What a KafkaServer does to itself is done to the
+    first: use `nodes` to kill and start one."""
 
     def __init__(self, folder):
         ports, controllers = [free_port() for _ in range(3)], [free_port() for _ in range(3)]

@@ -1,4 +1,4 @@
-"""Requests that Debian's python3-confluent-kafka does not have, by Kafka's wire protocol: one broker, old versions, no tagged fields."""
+"""Requests that Debian's python3-confluent-kafka does not have, by Kafka's wire protocol: one broker, versions without tagged fields."""
 import socket
 import struct
 

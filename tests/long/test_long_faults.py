@@ -133,8 +133,8 @@ def test_rebalance_storm(kafka, worlds, app, reference, seed):  # noqa: F811
 
 
 def test_redis_slow(kafka, redis_server, worlds, app, reference):  # noqa: F811
-    """A Redis that pauses for seconds again and again, and processes that are killed meanwhile: nothing is missing in it, and nothing in
-    Kafka waits for it."""
+    """A Redis that pauses for seconds again and again, and processes that are killed meanwhile: nothing is missing in it, and
+    nothing in Kafka waits for it."""
     redis_server.start()
     world = worlds(kafka, app, redis={"url": f"redis://127.0.0.1:{redis_server.port}"}).create(model=reference.model)
     process = world.process().start()
