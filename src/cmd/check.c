@@ -13,9 +13,9 @@
 
 static const char usage[] =
     "usage: eddy check [-c FILE] [--json]\n\n"
-    "Tries everything that `eddy run` needs: configuration, brokers, topics, committed offsets, schemas, Redis, clocks. One "
-    "line\n"
-    "per item: ok, warn or fail, and what to do about it. Changes nothing.\n\n"
+    "Tries everything that `eddy run` needs: configuration, brokers, topics, committed offsets, schemas,\n"
+    "schema registry, Redis, clocks. One line per item: ok, warn or fail, and what to do about it. Changes\n"
+    "nothing.\n\n"
     "  -c, --config FILE   the configuration (default: built-in)\n"
     "      --json          one JSON object per line: status, item, text, hint\n\n"
     "Exit codes: 0 nothing fails, 69 something does, 78 the configuration.\n";
@@ -65,7 +65,8 @@ static void check_schemas(struct eddy_check *check) {
   struct eddy_schema_folder *folder;
   char why[512];
   if (!path) {
-    eddy_check_say(check, EDDY_CHECK_OK, "schemas", NULL, "no folder: events are JSON or Avro under the built-in schema");
+    eddy_check_say(check, EDDY_CHECK_OK, "schemas", NULL, "no folder: events are JSON, or Avro under %s",
+                   check->config->registry.url ? "the registry's schemas" : "the built-in schema");
   } else if (eddy_schema_folder_open(&folder, path, why, sizeof(why)) == 0) {
     eddy_check_say(check, EDDY_CHECK_OK, "schemas", NULL, "every file of %s is a schema", path);
     eddy_schema_folder_close(folder);
@@ -86,6 +87,7 @@ static int run(struct eddy_check *check, const char *path) {
   }
   if (code == 0) {
     check_schemas(check);
+    eddy_check_registry(check);
     eddy_check_redis(check);
     code = check->counts[EDDY_CHECK_FAIL] ? EX_UNAVAILABLE : EX_OK;
   }

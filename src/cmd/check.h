@@ -18,6 +18,8 @@ void eddy_check_say(struct eddy_check *check, enum eddy_check_status status, con
 
 /* Brokers, topics, committed offsets, clock. 0, or 78 if librdkafka refuses the configuration. */
 int eddy_check_kafka(struct eddy_check *check);
+/* Each address reachable, lets us in; each output's schema registered or compatible. Nothing if no registry is configured. */
+void eddy_check_registry(struct eddy_check *check);
 /* Reachable, lets us in, takes writes under the application's name. */
 void eddy_check_redis(struct eddy_check *check);
 
