@@ -54,20 +54,39 @@ static int encode(struct eddy_cmd_input *input, const struct eddy_event *event) 
   return error ? error : eddy_event_encode(event, &input->value);
 }
 
-int eddy_cmd_input_send(struct eddy_cmd_input *input, const struct eddy_event *event, struct eddy_cmd_delivery *delivery) {
+/* Room in the queue comes when acknowledgements do. Headers belong to the client once it has taken the record. */
+static rd_kafka_resp_err_t produce(struct eddy_cmd_input *input, const struct eddy_cmd_record *record,
+                                   struct eddy_cmd_delivery *delivery) {
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__QUEUE_FULL;
-  if (encode(input, event) != 0) return EX_OSERR;
   while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-    error =
-        rd_kafka_producev(input->client.kafka, RD_KAFKA_V_TOPIC(input->topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                          RD_KAFKA_V_KEY(event->user_id.data, event->user_id.len),
-                          RD_KAFKA_V_VALUE(input->value.data, input->value.size), RD_KAFKA_V_OPAQUE(delivery), RD_KAFKA_V_END);
+    error = record->headers
+                ? rd_kafka_producev(input->client.kafka, RD_KAFKA_V_TOPIC(input->topic),
+                                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key, record->key_size),
+                                    RD_KAFKA_V_VALUE((void *)record->value, record->value_size),
+                                    RD_KAFKA_V_HEADERS(record->headers), RD_KAFKA_V_OPAQUE(delivery), RD_KAFKA_V_END)
+                : rd_kafka_producev(input->client.kafka, RD_KAFKA_V_TOPIC(input->topic),
+                                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key, record->key_size),
+                                    RD_KAFKA_V_VALUE((void *)record->value, record->value_size), RD_KAFKA_V_OPAQUE(delivery),
+                                    RD_KAFKA_V_END);
     rd_kafka_poll(input->client.kafka, error ? FULL_WAIT_MS : 0);
   }
-  if (!error) {
-    input->sent++;
-    return 0;
-  }
+  return error;
+}
+
+rd_kafka_resp_err_t eddy_cmd_input_send_record(struct eddy_cmd_input *input, const struct eddy_cmd_record *record,
+                                               struct eddy_cmd_delivery *delivery) {
+  rd_kafka_resp_err_t error = produce(input, record, delivery);
+  if (!error) input->sent++;
+  if (error && record->headers) rd_kafka_headers_destroy(record->headers);
+  return error;
+}
+
+int eddy_cmd_input_send(struct eddy_cmd_input *input, const struct eddy_event *event, struct eddy_cmd_delivery *delivery) {
+  if (encode(input, event) != 0) return EX_OSERR;
+  const struct eddy_cmd_record record = {
+      .key = event->user_id.data, .key_size = event->user_id.len, .value = input->value.data, .value_size = input->value.size};
+  rd_kafka_resp_err_t error = eddy_cmd_input_send_record(input, &record, delivery);
+  if (!error) return 0;
   fprintf(stderr, "eddy %s: an event of %.*s: %s\n", input->command, (int)event->user_id.len, event->user_id.data,
           rd_kafka_err2str(error));
   return EX_UNAVAILABLE;

@@ -1,5 +1,5 @@
-/* Events onto the input topic, as `eddy produce` and `eddy forget` write them: Avro or JSON, keyed by user_id, idempotent. One
- * thread; a call blocks while the client's queue is full.
+/* Events onto the input topic, as `eddy produce` and `eddy forget` write them: Avro or JSON, keyed by user_id, idempotent; and
+ * records as they are, for `eddy dlq retry`. One thread; a call blocks while the client's queue is full.
  */
 #ifndef EDDY_CMD_INPUT_H
 #define EDDY_CMD_INPUT_H
@@ -23,6 +23,17 @@ void eddy_cmd_input_close(struct eddy_cmd_input *input); /* never opened is fine
 
 /* Sends one. `delivery` (NULL = not wanted) is filled in during a later call. 0, or 69 or 71 after a message. */
 int eddy_cmd_input_send(struct eddy_cmd_input *input, const struct eddy_event *event, struct eddy_cmd_delivery *delivery);
+
+/* A record as it is. A key or value of NULL is none. */
+struct eddy_cmd_record {
+  const void *key, *value;
+  size_t key_size, value_size;
+  rd_kafka_headers_t *headers; /* NULL = none; taken over in any case */
+};
+/* The same for any record, without a message. */
+rd_kafka_resp_err_t eddy_cmd_input_send_record(struct eddy_cmd_input *input, const struct eddy_cmd_record *record,
+                                               struct eddy_cmd_delivery *delivery);
+
 /* Waits until all have arrived: 0, or 69 after a message. */
 int eddy_cmd_input_flush(struct eddy_cmd_input *input);
 

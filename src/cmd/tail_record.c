@@ -1,14 +1,12 @@
 #include "cmd/tail_record.h"
 
 #include <jansson.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/json_bytes.h"
 #include "codec/container.h"
-#include "codec/json_out.h"
-#include "codec/utf8.h"
 
 enum { NOT_SHOWN = -1 };
 
@@ -33,41 +31,13 @@ void eddy_tail_record_close(struct eddy_tail_record *record) {
   *record = (struct eddy_tail_record){0};
 }
 
-/* Texts and bytes -----------------------------------------------------------------------------------------------------------*/
-
-static struct eddy_str str_of(const void *bytes, size_t size) {
-  return (struct eddy_str){bytes, (uint32_t)(size > UINT32_MAX ? UINT32_MAX : size)};
-}
-
-static void put_base64(struct eddy_json_out *out, const void *bytes, size_t size) {
-  unsigned char *text = malloc(size / 3 * 4 + 8);
-  int length = text ? EVP_EncodeBlock(text, bytes, (int)size) : 0;
-  eddy_json_string(out, str_of(text ? (const char *)text : "", (size_t)length));
-  free(text);
-}
-
-/* "name":"text", or "name_base64":"..." for what is no text. */
-static void put_bytes(struct eddy_json_out *out, const char *name, const void *bytes, size_t size) {
-  char other[32];
-  snprintf(other, sizeof(other), "%s_base64", name);
-  bool text = !bytes || eddy_utf8_valid(bytes, size);
-  eddy_json_key(out, text ? name : other);
-  if (!bytes) {
-    eddy_json_null(out);
-  } else if (text) {
-    eddy_json_string(out, str_of(bytes, size));
-  } else {
-    put_base64(out, bytes, size);
-  }
-}
-
 /* Dead letters --------------------------------------------------------------------------------------------------------------*/
 
 static void put_header(struct eddy_json_out *out, const rd_kafka_headers_t *headers, const char *name, const char *as) {
   const void *value = NULL;
   size_t size = 0;
   if (headers) rd_kafka_header_get_last(headers, name, &value, &size);
-  put_bytes(out, as, value, size);
+  eddy_cmd_json_bytes(out, as, value, size);
 }
 
 static int print_dead_letter(const rd_kafka_message_t *message, struct eddy_buffer *line) {
@@ -83,9 +53,9 @@ static int print_dead_letter(const rd_kafka_message_t *message, struct eddy_buff
   eddy_json_open(&out, '{');
   eddy_json_key(&out, "type");
   eddy_json_literal(&out, "dead_letter");
-  put_bytes(&out, "key", message->key, message->key_len);
+  eddy_cmd_json_bytes(&out, "key", message->key, message->key_len);
   for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++) put_header(&out, headers, shown[i][0], shown[i][1]);
-  put_bytes(&out, "value", message->payload, message->len);
+  eddy_cmd_json_bytes(&out, "value", message->payload, message->len);
   eddy_json_close(&out, '}');
   return eddy_json_end(&out);
 }
@@ -149,7 +119,7 @@ static int put_place(const rd_kafka_message_t *message, struct eddy_buffer *line
   eddy_json_integer(&out, message->offset);
   eddy_json_key(&out, "ts");
   eddy_json_integer(&out, rd_kafka_message_timestamp(message, NULL));
-  put_bytes(&out, "key", message->key, message->key_len);
+  eddy_cmd_json_bytes(&out, "key", message->key, message->key_len);
   eddy_json_key(&out, "payload");
   return eddy_json_end(&out);
 }

@@ -74,8 +74,9 @@ static int prefer(rd_kafka_conf_t *conf, enum eddy_kafka_role role, char *why, s
     case EDDY_KAFKA_PRODUCER:
       eddy_kafka_sink_prefer(conf);
       return 0;
-    case EDDY_KAFKA_WRITER: /* a user's events belong where Java's clients put them, too */
-      return set(conf, "partitioner", why, why_size, "murmur2_random");
+    case EDDY_KAFKA_WRITER: /* a user's events belong where Java's clients put them, too; the broker judges sizes */
+      return set(conf, "partitioner", why, why_size, "murmur2_random") |
+             set(conf, "message.max.bytes", why, why_size, "16777216");
     case EDDY_KAFKA_RESTORER:
       eddy_kafka_reader_prefer(conf);
       return 0;

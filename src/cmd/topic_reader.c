@@ -1,0 +1,158 @@
+#include "cmd/topic_reader.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cmd/cmd.h"
+
+enum { LAST_MAX = 1000000000, SILENCE_MAX_MS = 30000 };
+
+bool eddy_cmd_offset(const char *text, int64_t *offset) {
+  uint64_t value;
+  bool last = text[0] == '-';
+  if (strcmp(text, "beginning") == 0)
+    *offset = RD_KAFKA_OFFSET_BEGINNING;
+  else if (strcmp(text, "end") == 0)
+    *offset = RD_KAFKA_OFFSET_END;
+  else if (!eddy_cmd_whole(text + last, last ? 1 : 0, last ? LAST_MAX : INT64_MAX, &value))
+    return false;
+  else
+    *offset = last ? RD_KAFKA_OFFSET_TAIL((int64_t)value) : (int64_t)value;
+  return true;
+}
+
+/* Opening ------------------------------------------------------------------------------------------------------------------ */
+
+static int find_topic(struct eddy_cmd_topic_reader *reader, const struct eddy_config *config, int topic) {
+  int32_t found[EDDY_TOPIC_ALL];
+  rd_kafka_resp_err_t error = eddy_topics_survey(&reader->topics, reader->client.kafka, EDDY_CMD_REACH_MS, found);
+  reader->name = topic == EDDY_TOPIC_INPUT ? reader->topics.input : reader->topics.names[topic];
+  if (error) {
+    fprintf(stderr, "eddy %s: no broker at %s: %s\n", reader->command, config->kafka.brokers,
+            eddy_cmd_client_why(&reader->client, error));
+    return EX_UNAVAILABLE;
+  }
+  reader->partition_count = found[topic];
+  if (found[topic] == 0) {
+    fprintf(stderr, "eddy %s: topic %s does not exist; `eddy topics create` makes it\n", reader->command, reader->name);
+    return EX_UNAVAILABLE;
+  }
+  if (reader->partition < found[topic]) return 0;
+  fprintf(stderr, "eddy %s: topic %s has no partition %d; the last is %d\n", reader->command, reader->name, reader->partition,
+          found[topic] - 1);
+  return EX_USAGE;
+}
+
+/* Offsets by name become numbers, and what is past the end is not asked for: it would be answered from the beginning. */
+static rd_kafka_resp_err_t limit(struct eddy_cmd_topic_reader *reader, int32_t partition, int64_t *offset) {
+  struct eddy_cmd_span *span = &reader->spans[partition];
+  int64_t low, high;
+  rd_kafka_resp_err_t error =
+      rd_kafka_query_watermark_offsets(reader->client.kafka, reader->name, partition, &low, &high, EDDY_CMD_REACH_MS);
+  if (error) return error;
+  if (*offset == RD_KAFKA_OFFSET_END) *offset = high;
+  if (*offset <= RD_KAFKA_OFFSET_TAIL(0)) *offset = high - (RD_KAFKA_OFFSET_TAIL(0) - *offset);
+  if (*offset < low) *offset = low;
+  span->next = *offset;
+  span->end = high;
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t start(struct eddy_cmd_topic_reader *reader, int32_t partition, int64_t offset) {
+  struct eddy_cmd_span *span = &reader->spans[partition];
+  rd_kafka_resp_err_t error = reader->follow ? RD_KAFKA_RESP_ERR_NO_ERROR : limit(reader, partition, &offset);
+  if (error) return error;
+  span->open = reader->follow || span->next < span->end;
+  if (!span->open) return RD_KAFKA_RESP_ERR_NO_ERROR;
+  reader->open++;
+  return eddy_cmd_reading_start(&reader->reading, partition, offset);
+}
+
+static int start_all(struct eddy_cmd_topic_reader *reader, int64_t offset) {
+  bool one = reader->partition >= 0;
+  int32_t from = one ? reader->partition : 0, to = one ? reader->partition + 1 : reader->partition_count;
+  reader->spans = calloc((size_t)reader->partition_count, sizeof(*reader->spans));
+  if (!reader->spans) return EX_OSERR;
+  rd_kafka_resp_err_t error = eddy_cmd_reading_open(&reader->reading, reader->client.kafka, reader->name);
+  for (int32_t i = from; i < to && !error; i++) error = start(reader, i, offset);
+  if (error) fprintf(stderr, "eddy %s: %s: %s\n", reader->command, reader->name, eddy_cmd_client_why(&reader->client, error));
+  return error ? EX_UNAVAILABLE : 0;
+}
+
+int eddy_cmd_topic_reader_open(struct eddy_cmd_topic_reader *reader, const struct eddy_config *config, int topic,
+                               int64_t offset) {
+  char why[512] = "out of memory";
+  if (eddy_topics_init(&reader->topics, config) != 0 ||
+      eddy_cmd_client_open(&reader->client, config, EDDY_KAFKA_READER, why, sizeof(why)) != 0) {
+    fprintf(stderr, "eddy %s: %s\n", reader->command, why);
+    return EX_CONFIG;
+  }
+  int code = find_topic(reader, config, topic);
+  return code ? code : start_all(reader, offset);
+}
+
+void eddy_cmd_topic_reader_close(struct eddy_cmd_topic_reader *reader) {
+  eddy_cmd_reading_close(&reader->reading);
+  eddy_cmd_client_close(&reader->client);
+  eddy_topics_fini(&reader->topics);
+  free(reader->spans);
+  reader->spans = NULL;
+}
+
+/* Reading ------------------------------------------------------------------------------------------------------------------ */
+
+bool eddy_cmd_topic_reader_is_done(const struct eddy_cmd_topic_reader *reader) {
+  return !reader->follow && reader->open == 0;
+}
+
+static void reach_end(struct eddy_cmd_topic_reader *reader, struct eddy_cmd_span *span) {
+  if (reader->follow || !span->open) return;
+  span->open = false;
+  if (span->next < span->end) span->next = span->end;
+  reader->open--;
+}
+
+/* True if the message is one to hand out. */
+static bool take(struct eddy_cmd_topic_reader *reader, const rd_kafka_message_t *message, int *code) {
+  if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    fprintf(stderr, "eddy %s: partition %d: %s\n", reader->command, message->partition, rd_kafka_message_errstr(message));
+    *code = EX_UNAVAILABLE;
+    return false;
+  }
+  struct eddy_cmd_span *span = &reader->spans[message->partition];
+  if (message->err) {
+    reach_end(reader, span);
+    return false;
+  }
+  if (reader->follow) return true;
+  if (span->open && message->offset < span->end) {
+    span->next = message->offset + 1;
+    return true;
+  }
+  reach_end(reader, span);
+  return false;
+}
+
+/* Who is followed may be silent; an end that was there does not stay away. */
+static void be_patient(struct eddy_cmd_topic_reader *reader, int waited_ms, int *code) {
+  reader->idle_ms += waited_ms;
+  if (reader->follow || reader->idle_ms < SILENCE_MAX_MS) return;
+  fprintf(stderr, "eddy %s: %s: nothing came for %d s: %s\n", reader->command, reader->name, SILENCE_MAX_MS / 1000,
+          eddy_cmd_client_why(&reader->client, RD_KAFKA_RESP_ERR__TIMED_OUT));
+  *code = EX_UNAVAILABLE;
+}
+
+rd_kafka_message_t *eddy_cmd_topic_reader_next(struct eddy_cmd_topic_reader *reader, int timeout_ms, int *code) {
+  rd_kafka_message_t *message = eddy_cmd_reading_next(&reader->reading, timeout_ms);
+  rd_kafka_poll(reader->client.kafka, 0);
+  if (!message) {
+    be_patient(reader, timeout_ms, code);
+    return NULL;
+  }
+  reader->idle_ms = 0;
+  if (take(reader, message, code)) return message;
+  rd_kafka_message_destroy(message);
+  return NULL;
+}

@@ -1,0 +1,32 @@
+/* GET of one document from an HTTP/1 server, for commands that ask a running instance. Whoever answers is not trusted: time and
+ * sizes are limited, and what is no plain answer is an error. No TLS, no redirects, no chunks (HTTP/1.0 is spoken, which has
+ * none). Blocks the caller; any thread.
+ */
+#ifndef EDDY_DAEMON_HTTP_GET_H
+#define EDDY_DAEMON_HTTP_GET_H
+
+#include "base/memory.h"
+
+enum { EDDY_HTTP_GET_BODY_MAX = 16 << 20, EDDY_HTTP_URL_PART_MAX = 256 };
+
+struct eddy_http_url {
+  char host[EDDY_HTTP_URL_PART_MAX], port[8], path[EDDY_HTTP_URL_PART_MAX];
+};
+
+/* "http://host[:port][/path]"; an IPv6 address stands in brackets; path "/" if there is none. 0, or -1 with a sentence. */
+int eddy_http_url_parse(struct eddy_http_url *url, const char *text, char *why, size_t why_size);
+
+enum eddy_http_got {
+  EDDY_HTTP_GOT,         /* status 200, the body is complete */
+  EDDY_HTTP_UNREACHABLE, /* nobody answers there */
+  EDDY_HTTP_WRONG,       /* somebody else does: no HTTP, another status, too much, too slow */
+};
+/* Replaces what is in `body`; `timeout_ms` is for all of it, except the resolver's own. A sentence in `why` unless GOT. */
+enum eddy_http_got eddy_http_get(const struct eddy_http_url *url, int timeout_ms, struct eddy_buffer *body, char *why,
+                                 size_t why_size);
+
+/* The head of an answer, for tests: `size` bytes from the beginning. Returns the size of the head; 0 = more has to come; -1
+ * with a sentence. *length = Content-Length, or -1 if the end of the connection is the end. */
+int eddy_http_answer_parse(const char *data, size_t size, int64_t *length, char *why, size_t why_size);
+
+#endif
