@@ -8,6 +8,7 @@
 struct registry_check {
   struct eddy_check *check;
   struct eddy_registry_subject subjects[EDDY_OUTPUT_COUNT];
+  bool several; /* addresses: one is enough */
 };
 
 /* One address by itself. Any answer in the registry's own words shows that it is there and lets us in. */
@@ -28,7 +29,8 @@ static bool try_address(struct registry_check *registry, const char *address, si
   eddy_registry_lookup(client, registry->subjects[0].name, registry->subjects[0].schema, &answer);
   bool away = answer.result == EDDY_REGISTRY_AWAY;
   if (away)
-    eddy_check_say(registry->check, EDDY_CHECK_FAIL, "registry", answer.hint, "%s", answer.why);
+    eddy_check_say(registry->check, registry->several ? EDDY_CHECK_WARN : EDDY_CHECK_FAIL, "registry", answer.hint, "%s",
+                   answer.why);
   else
     eddy_check_say(registry->check, EDDY_CHECK_OK, "registry", NULL, "%s answers", url.base);
   eddy_registry_client_close(client);
@@ -44,8 +46,11 @@ static bool try_addresses(struct registry_check *registry) {
     size_t size = strcspn(at, ",");
     any |= try_address(registry, at, size);
     at += size;
-    if (!*at) return any;
+    if (!*at) break;
   }
+  if (!any && registry->several)
+    eddy_check_say(registry->check, EDDY_CHECK_FAIL, "registry", "see above", "no address of registry.url answers");
+  return any;
 }
 
 /* A schema that is not there: could it be, and who would do it? */
@@ -87,6 +92,7 @@ void eddy_check_registry(struct eddy_check *check) {
   struct eddy_registry_client *client;
   char why[256];
   if (!options.urls) return;
+  registry.several = strchr(options.urls, ',') != NULL;
   eddy_registry_subjects(check->config, registry.subjects);
   if (!try_addresses(&registry) || eddy_registry_client_open(&client, &options, why, sizeof(why)) != 0) return;
   for (int i = 0; i < EDDY_OUTPUT_COUNT; i++) check_subject(&registry, client, &registry.subjects[i]);
