@@ -10,7 +10,9 @@ void eddy_writer_init(struct eddy_writer *writer, void *buffer, size_t capacity)
   writer->overflow = false;
 }
 
-size_t eddy_writer_size(const struct eddy_writer *writer) { return (size_t)(writer->at - writer->begin); }
+size_t eddy_writer_size(const struct eddy_writer *writer) {
+  return (size_t)(writer->at - writer->begin);
+}
 
 void eddy_write_bytes(struct eddy_writer *writer, const void *bytes, size_t size) {
   if (writer->overflow || size > (size_t)(writer->end - writer->at)) {
@@ -22,16 +24,36 @@ void eddy_write_bytes(struct eddy_writer *writer, const void *bytes, size_t size
   writer->at += size;
 }
 
-static void write_little_endian(struct eddy_writer *writer, uint64_t value, size_t size) {
-  uint8_t bytes[8];
-  for (size_t i = 0; i < 8; i++) bytes[i] = (uint8_t)(value >> (8 * i));
-  eddy_write_bytes(writer, bytes, size);
+/* Room for `size` bytes, or NULL: then nothing is written any more. Sizes that the compiler knows become single stores. */
+static uint8_t *take_room(struct eddy_writer *writer, size_t size) {
+  uint8_t *at = writer->at;
+  if (writer->overflow || size > (size_t)(writer->end - at)) {
+    writer->overflow = true;
+    return NULL;
+  }
+  writer->at = at + size;
+  return at;
 }
 
-void eddy_write_u8(struct eddy_writer *writer, uint8_t value) { write_little_endian(writer, value, 1); }
-void eddy_write_u16(struct eddy_writer *writer, uint16_t value) { write_little_endian(writer, value, 2); }
-void eddy_write_u32(struct eddy_writer *writer, uint32_t value) { write_little_endian(writer, value, 4); }
-void eddy_write_u64(struct eddy_writer *writer, uint64_t value) { write_little_endian(writer, value, 8); }
+void eddy_write_u8(struct eddy_writer *writer, uint8_t value) {
+  uint8_t *at = take_room(writer, 1);
+  if (at != NULL) *at = value;
+}
+
+void eddy_write_u16(struct eddy_writer *writer, uint16_t value) {
+  uint8_t *at = take_room(writer, 2);
+  for (size_t i = 0; at != NULL && i < 2; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
+
+void eddy_write_u32(struct eddy_writer *writer, uint32_t value) {
+  uint8_t *at = take_room(writer, 4);
+  for (size_t i = 0; at != NULL && i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
+
+void eddy_write_u64(struct eddy_writer *writer, uint64_t value) {
+  uint8_t *at = take_room(writer, 8);
+  for (size_t i = 0; at != NULL && i < 8; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
 
 void eddy_write_f32(struct eddy_writer *writer, float value) {
   uint32_t bits;
@@ -45,13 +67,20 @@ void eddy_write_f64(struct eddy_writer *writer, double value) {
   eddy_write_u64(writer, bits);
 }
 
+/* Straight into the buffer where even the longest fits. */
 void eddy_write_varint(struct eddy_writer *writer, int64_t value) {
   uint64_t left = ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
   uint8_t bytes[10];
+  bool roomy = !writer->overflow && writer->end - writer->at >= (ptrdiff_t)sizeof bytes;
+  uint8_t *at = roomy ? writer->at : bytes;
   size_t size = 0;
-  for (; left >= 0x80; left >>= 7) bytes[size++] = (uint8_t)(left | 0x80);
-  bytes[size++] = (uint8_t)left;
-  eddy_write_bytes(writer, bytes, size);
+  for (; left >= 0x80; left >>= 7) at[size++] = (uint8_t)(left | 0x80);
+  at[size++] = (uint8_t)left;
+  if (roomy) {
+    writer->at += size;
+  } else {
+    eddy_write_bytes(writer, bytes, size);
+  }
 }
 
 void eddy_write_string(struct eddy_writer *writer, struct eddy_str value) {
@@ -67,7 +96,9 @@ void eddy_reader_init(struct eddy_reader *reader, const void *bytes, size_t size
   reader->failed = false;
 }
 
-size_t eddy_reader_left(const struct eddy_reader *reader) { return (size_t)(reader->end - reader->at); }
+size_t eddy_reader_left(const struct eddy_reader *reader) {
+  return (size_t)(reader->end - reader->at);
+}
 
 static void reader_fail(struct eddy_reader *reader) {
   reader->failed = true;

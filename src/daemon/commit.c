@@ -19,7 +19,8 @@ enum {
   RETRY_MAX_MS = 1000,
   BLOCKED_MAX_MS = 300000,
   PROOF_TRIES = 5,
-  HAND_MIN = 1000,   /* records of a partition's hand */
+  HAND_MIN = 1000, /* records of a partition's hand */
+  STATE_BATCH = 256,
   OWED_WAIT_MS = 20, /* between commits while hands are behind */
   HEARTBEAT_MS = 4000,
 };
@@ -398,7 +399,8 @@ static bool begin(struct eddy_worker *worker) {
 }
 
 /* False if the transaction had to be given up. */
-static bool produce(struct eddy_worker *worker, struct eddy_outbox *outbox) {
+static bool produce(struct eddy_worker *worker) {
+  struct eddy_outbox *outbox = &worker->outbox;
   while (outbox->produced < outbox->count) {
     enum eddy_txn_result result = eddy_kafka_sink_produce(worker->sink, &outbox->records[outbox->produced].record);
     if (result != EDDY_TXN_DONE) {
@@ -410,10 +412,33 @@ static bool produce(struct eddy_worker *worker, struct eddy_outbox *outbox) {
   return true;
 }
 
+/* The records of the state stand partition by partition, without headers. False if the transaction had to be given up. */
+static bool produce_state(struct eddy_worker *worker) {
+  struct eddy_outbox *state = &worker->state;
+  while (state->produced < state->count) {
+    rd_kafka_message_t messages[STATE_BATCH];
+    size_t count = 0;
+    int32_t partition = state->records[state->produced].record.partition;
+    while (count < STATE_BATCH && state->produced < state->count &&
+           state->records[state->produced].record.partition == partition) {
+      const struct eddy_kafka_record *record = &state->records[state->produced++].record;
+      messages[count++] = (rd_kafka_message_t){.payload = (void *)(uintptr_t)record->value,
+                                               .len = record->value_size,
+                                               .key = (void *)(uintptr_t)record->key,
+                                               .key_len = record->key_size};
+    }
+    enum eddy_txn_result result = eddy_kafka_sink_produce_batch(worker->sink, EDDY_TOPIC_PROFILES, partition, messages, count);
+    if (result == EDDY_TXN_DONE) continue;
+    settle(worker, result);
+    return false;
+  }
+  return true;
+}
+
 void eddy_commit_produce(struct eddy_worker *worker) {
   if (worker->outbox.produced == worker->outbox.count || !worker->sink || worker->failed || worker->stale) return;
   if (worker->commit_state == EDDY_COMMIT_UNKNOWN) return;
-  if (begin(worker)) produce(worker, &worker->outbox);
+  if (begin(worker)) produce(worker);
 }
 
 bool eddy_commit_is_due(const struct eddy_worker *worker) {
@@ -566,7 +591,7 @@ static bool look_around(struct eddy_worker *worker) {
 /* Everything into the open transaction: rules 12-15. False if it had to be given up. */
 static bool fill(struct eddy_worker *worker, int64_t mono) {
   EDDY_POINT("begun");
-  if (!produce(worker, &worker->outbox)) return false;
+  if (!produce(worker)) return false;
   EDDY_POINT("outputs");
   if (write_state(worker, mono) != 0) {
     eddy_log(worker->logger, EDDY_LOG_ERROR, "transaction aborted", "worker=%u reason=\"no memory for changelog records\"",
@@ -574,7 +599,7 @@ static bool fill(struct eddy_worker *worker, int64_t mono) {
     give_up_transaction(worker);
     return false;
   }
-  if (!produce(worker, &worker->state)) return false;
+  if (!produce_state(worker)) return false;
   EDDY_POINT("state");
   return true;
 }

@@ -258,7 +258,7 @@ int eddy_config_defaults(struct eddy_config *config) {
   config->kafka.create_topics = true;
   config->state.keep = true;
   config->state.flush_interval_ms = 30 * EDDY_SECOND_MS;
-  config->state.flush_events = 3000000;
+  config->state.flush_events = 4000000;
   config->registry.add = true;
   config->redis.stream_max_length = 100000;
   config->redis.buffer_max = 64 << 20;

@@ -200,6 +200,15 @@ static rd_kafka_error_t *offer(struct eddy_kafka_sink *sink, const struct eddy_k
   return rd_kafka_produceva(sink->client, fields, headers ? 5 : 4);
 }
 
+/* The transaction cannot go on, for this reason. _STATE: an error arose in the background; whatever it is, the abort or commit
+ * that follows will say. */
+static enum eddy_txn_result doom(struct eddy_kafka_sink *sink, uint8_t topic, rd_kafka_resp_err_t code) {
+  snprintf(sink->why, sizeof(sink->why), "produce to %s: %s", rd_kafka_topic_name(sink->topics[topic]), rd_kafka_err2str(code));
+  bool fenced = is_fenced(sink, code), fatal = code == RD_KAFKA_RESP_ERR__FATAL || fenced;
+  set_state(sink, fatal ? EDDY_TXN_LOST : EDDY_TXN_DOOMED);
+  return fenced ? EDDY_TXN_FENCED : fatal ? EDDY_TXN_RENEW : EDDY_TXN_ABORT;
+}
+
 enum eddy_txn_result eddy_kafka_sink_produce(struct eddy_kafka_sink *sink, const struct eddy_kafka_record *record) {
   if (sink->state != EDDY_TXN_OPEN) return EDDY_TXN_ABORT;
   rd_kafka_headers_t *headers = record->headers ? rd_kafka_headers_copy(record->headers) : NULL;
@@ -213,14 +222,38 @@ enum eddy_txn_result eddy_kafka_sink_produce(struct eddy_kafka_sink *sink, const
       continue;
     }
     if (headers) rd_kafka_headers_destroy(headers);
-    /* _STATE: an error arose in the background. Whatever it is, the abort or commit that follows will say. */
-    snprintf(sink->why, sizeof(sink->why), "produce to %s: %s", rd_kafka_topic_name(sink->topics[record->topic]),
-             rd_kafka_error_string(error));
     rd_kafka_error_destroy(error);
-    bool fenced = is_fenced(sink, code), fatal = code == RD_KAFKA_RESP_ERR__FATAL || fenced;
-    set_state(sink, fatal ? EDDY_TXN_LOST : EDDY_TXN_DOOMED);
-    return fenced ? EDDY_TXN_FENCED : fatal ? EDDY_TXN_RENEW : EDDY_TXN_ABORT;
+    return doom(sink, record->topic, code);
   }
+}
+
+/* Moves those that found no room to the front; how many. *code: of the first that failed for another reason. */
+static size_t keep_refused(rd_kafka_message_t *messages, size_t count, rd_kafka_resp_err_t *code) {
+  size_t kept = 0;
+  *code = RD_KAFKA_RESP_ERR_NO_ERROR;
+  for (size_t i = 0; i < count; i++) {
+    if (messages[i].err == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+      messages[kept++] = messages[i];
+    } else if (messages[i].err && !*code) {
+      *code = messages[i].err;
+    }
+  }
+  return kept;
+}
+
+/* Once the queue is full, all that follow are refused: so what is left keeps its order. */
+enum eddy_txn_result eddy_kafka_sink_produce_batch(struct eddy_kafka_sink *sink, uint8_t topic, int32_t partition,
+                                                   rd_kafka_message_t *messages, size_t count) {
+  if (sink->state != EDDY_TXN_OPEN) return EDDY_TXN_ABORT;
+  while (count > 0) {
+    rd_kafka_resp_err_t code;
+    int sent = rd_kafka_produce_batch(sink->topics[topic], partition, 0, messages, (int)count);
+    if (sent == (int)count) break;
+    count = keep_refused(messages, count, &code);
+    if (code) return doom(sink, topic, code);
+    rd_kafka_poll(sink->client, 1);
+  }
+  return EDDY_TXN_DONE;
 }
 
 enum eddy_txn_result eddy_kafka_sink_send_offsets(struct eddy_kafka_sink *sink, const rd_kafka_topic_partition_list_t *offsets,

@@ -64,6 +64,11 @@ enum eddy_txn_result eddy_kafka_sink_init(struct eddy_kafka_sink *sink, int time
 
 enum eddy_txn_result eddy_kafka_sink_begin(struct eddy_kafka_sink *sink);
 enum eddy_txn_result eddy_kafka_sink_produce(struct eddy_kafka_sink *sink, const struct eddy_kafka_record *record);
+/* Many records of one topic and partition, without headers; the messages' payload, len, key and key_len are used, and their
+ * order is kept. Cheaper than one by one. After anything but DONE some of them may be part of the transaction, which then has
+ * to be aborted. */
+enum eddy_txn_result eddy_kafka_sink_produce_batch(struct eddy_kafka_sink *sink, uint8_t topic, int32_t partition,
+                                                   rd_kafka_message_t *messages, size_t count);
 enum eddy_txn_result eddy_kafka_sink_send_offsets(struct eddy_kafka_sink *sink, const rd_kafka_topic_partition_list_t *offsets,
                                                   const rd_kafka_consumer_group_metadata_t *group, int timeout_ms);
 /* Give these as long as the transaction may last, and some: when the time is over the outcome is unknown (RENEW). Never -1:

@@ -101,6 +101,21 @@ enum eddy_txn_result eddy_kafka_sink_produce(struct eddy_kafka_sink *sink, const
   return EDDY_TXN_DONE;
 }
 
+enum eddy_txn_result eddy_kafka_sink_produce_batch(struct eddy_kafka_sink *sink, uint8_t topic, int32_t partition,
+                                                   rd_kafka_message_t *messages, size_t count) {
+  enum eddy_txn_result result = EDDY_TXN_DONE;
+  for (size_t i = 0; i < count && result == EDDY_TXN_DONE; i++) {
+    struct eddy_kafka_record record = {.topic = topic,
+                                       .partition = partition,
+                                       .key = messages[i].key,
+                                       .key_size = messages[i].key_len,
+                                       .value = messages[i].payload,
+                                       .value_size = messages[i].len};
+    result = eddy_kafka_sink_produce(sink, &record);
+  }
+  return result;
+}
+
 static void take_offsets(struct eddy_kafka_sink *sink, const rd_kafka_topic_partition_list_t *offsets) {
   struct kafka_txn *txn = open_txn(sink);
   txn->touched |= KAFKA_PLACE_OFFSETS;
