@@ -368,6 +368,8 @@ static void take_changelog(struct eddy_worker *worker, struct eddy_partition *pa
   if (partition->restore.read) return; /* what stands behind the aggregate */
   if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
     partition->restore.at_end = true;
+    /* Behind the last record stand the marks of transactions. */
+    if (message->offset > partition->restore.changelog_at) partition->restore.changelog_at = message->offset;
     judge(worker, partition, eddy_recovery_at_end(partition->recovery, why, sizeof(why)), why);
     return;
   }
