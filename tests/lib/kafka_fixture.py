@@ -186,7 +186,7 @@ class KafkaServer:
         for record in records:
             producer.produce(topic, on_delivery=done, **record)
             producer.poll(0)
-        assert producer.flush(60) == 0 and not failures, failures[:3]
+        assert producer.flush(120) == 0 and not failures, failures[:3]  # a test may keep the broker down for over a minute
 
     def read(self, topic, isolation="read_committed", seconds=30):
         """Every message of a topic up to its present end, in order within each partition."""
