@@ -137,8 +137,9 @@ static void put_partitions(struct picture *picture, int shown) {
       brief(sample->numbers[EDDY_TOP_PARTITIONS], a), brief(paused, b), brief(restoring, c));
   for (int i = 0; i < sample->partition_count && i < shown; i++) {
     const struct eddy_top_partition *partition = &sample->partitions[i];
-    put(picture, partition->paused ? BAD : PLAIN, "    %5s  lag %8s  %-*s%s", partition->id, brief(partition->lag, a), BAR,
-        bar(partition->lag, sample->partitions[0].lag, drawn), partition->paused ? "  paused" : "");
+    put(picture, partition->paused ? BAD : PLAIN, "    %5s  lag %8s  %-*s%s", partition->id, brief(partition->lag, a),
+        partition->paused ? BAR : 0, bar(partition->lag, sample->partitions[0].lag, drawn),
+        partition->paused ? "  paused" : "");
   }
   if (sample->partition_count > shown) put(picture, PLAIN, "      and %d with less lag", sample->partition_count - shown);
 }

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 EDDY = os.environ["EDDY_BIN"]
-COMMANDS = ["demo", "run", "validate", "replay", "generate", "check", "produce", "tail", "topics", "config", "version"]
+COMMANDS = ["demo", "run", "validate", "replay", "generate", "check", "produce", "tail", "dlq", "top", "topics", "config", "version"]
 
 
 def eddy(*arguments, **options):
@@ -44,7 +44,7 @@ def test_a_typo_gets_the_nearest_name():
     assert far.returncode == 64 and "did you mean" not in far.stderr
 
 
-@pytest.mark.parametrize("name", ["demo", "run", "validate", "replay", "generate", "check", "produce", "tail", "topics"])
+@pytest.mark.parametrize("name", ["demo", "run", "validate", "replay", "generate", "check", "produce", "tail", "dlq", "top", "topics", "config"])
 def test_every_command_takes_misuse_alike(name):
     for wrong, told in [("--bogus", "--bogus"), ("-zx", "-z"), ("-z", "-z")]:
         result = eddy(name, wrong)
@@ -64,7 +64,7 @@ def test_version_names_the_libraries():
     lines = result.stdout.splitlines()
     assert result.returncode == 0 and result.stderr == ""
     assert lines[0] == "eddy 0.1.0"
-    assert [line.split()[0] for line in lines[1:]] == ["librdkafka", "libuv", "hiredis", "libavro", "libyaml", "jansson"]
+    assert [line.split()[0] for line in lines[1:]] == ["librdkafka", "libuv", "hiredis", "libavro", "libyaml", "jansson", "libcurl"]
     assert all(line.split()[1][0].isdigit() for line in lines)
     assert eddy("--version").stdout == result.stdout
     assert eddy("version", "x").returncode == 64
