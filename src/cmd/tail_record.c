@@ -10,23 +10,44 @@
 
 enum { NOT_SHOWN = -1 };
 
+/* A command may wait for the answer. */
+static const char *ask_registry(void *ctx, uint32_t id, size_t *size, bool *retry) {
+  struct eddy_tail_record *record = ctx;
+  free(record->answer.schema);
+  eddy_registry_schema(record->registry, id, &record->answer);
+  *retry = record->answer.result == EDDY_REGISTRY_AWAY;
+  *size = record->answer.size;
+  return record->answer.schema;
+}
+
+static int open_schemas(struct eddy_tail_record *record, const struct eddy_config *config, char *why, size_t why_size) {
+  const char *folder = config->kafka.schemas;
+  struct eddy_registry_client_options options = eddy_registry_options(config);
+  if (folder && eddy_schema_folder_open(&record->folder, folder, why, why_size) != 0) return -1;
+  if (folder) record->schemas.first = eddy_schema_folder_source(record->folder);
+  if (options.urls && eddy_registry_client_open(&record->registry, &options, why, why_size) != 0) return -1;
+  if (options.urls) record->schemas.second = (struct eddy_schema_source){.find_id = ask_registry, .ctx = record};
+  return 0;
+}
+
 int eddy_tail_record_open(struct eddy_tail_record *record, const struct eddy_config *config, int topic, char *why,
                           size_t why_size) {
-  const char *schemas = config->kafka.schemas;
   *record = (struct eddy_tail_record){.topic = topic};
   eddy_event_room_init(&record->room);
   snprintf(why, why_size, "out of memory");
   if (topic < EDDY_OUTPUT_COUNT) return eddy_output_reader_new(&record->outputs, (enum eddy_output)topic) ? -1 : 0;
   if (topic == EDDY_TOPIC_DLQ) return 0;
-  if (schemas && eddy_schema_folder_open(&record->folder, schemas, why, why_size) != 0) return -1;
-  if (record->folder) record->source = eddy_schema_folder_source(record->folder);
-  return eddy_event_decoder_new(&record->events, record->folder ? &record->source : NULL) ? -1 : 0;
+  if (open_schemas(record, config, why, why_size) != 0) return -1;
+  struct eddy_schema_source source = eddy_schema_pair_source(&record->schemas);
+  return eddy_event_decoder_new(&record->events, &source) ? -1 : 0;
 }
 
 void eddy_tail_record_close(struct eddy_tail_record *record) {
   eddy_output_reader_free(record->outputs);
   eddy_event_decoder_free(record->events);
   if (record->folder) eddy_schema_folder_close(record->folder);
+  eddy_registry_client_close(record->registry);
+  free(record->answer.schema);
   eddy_event_room_fini(&record->room);
   *record = (struct eddy_tail_record){0};
 }
@@ -90,9 +111,9 @@ static int print_event(struct eddy_tail_record *record, const rd_kafka_message_t
                                 .value_size = message->len,
                                 .record_time = EDDY_TIME_NONE};
   eddy_event_room_clear(&record->room);
-  if (eddy_event_decoder_run(record->events, &raw, &record->room, &event, &clamped) == 0)
-    return eddy_event_to_json(&event, line);
-  snprintf(why, why_size, "%s", eddy_event_decoder_why(record->events));
+  int error = eddy_event_decoder_run(record->events, &raw, &record->room, &event, &clamped);
+  if (!error) return eddy_event_to_json(&event, line);
+  snprintf(why, why_size, "%s", error == EDDY_DECODE_RETRY ? record->answer.why : eddy_event_decoder_why(record->events));
   return NOT_SHOWN;
 }
 

@@ -4,13 +4,16 @@
 
 #include "codec/event_decoder.h"
 #include "codec/output_read.h"
+#include "daemon/registry.h"
 #include "daemon/topics.h"
 
 struct eddy_tail_record {
   int topic;                          /* of daemon/topics.h */
   struct eddy_output_reader *outputs; /* for outputs */
-  struct eddy_schema_folder *folder;  /* for the input, or NULL */
-  struct eddy_schema_source source;
+  struct eddy_schema_folder *folder;  /* for the input, or NULL; likewise the registry */
+  struct eddy_registry_client *registry;
+  struct eddy_registry_answer answer; /* its last, owned */
+  struct eddy_schema_pair schemas;
   struct eddy_event_decoder *events;
   struct eddy_event_room room;
 };

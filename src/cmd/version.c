@@ -1,4 +1,5 @@
 /* eddy version: its own and those of the libraries it runs with. */
+#include <curl/curl.h>
 #include <hiredis/hiredis.h>
 #include <jansson.h>
 #include <librdkafka/rdkafka.h>
@@ -22,5 +23,6 @@ int eddy_cmd_version(int argc, char **argv) {
   printf("libavro %s\n", EDDY_AVRO_VERSION);
   printf("libyaml %s\n", yaml_get_version_string());
   printf("jansson %s\n", jansson_version_str());
+  printf("libcurl %s\n", curl_version_info(CURLVERSION_NOW)->version);
   return EX_OK;
 }

@@ -117,6 +117,8 @@ def test_a_foreign_client_writes_and_reads(kafka, registry, eddies, app, tmp_pat
     assert after.stdout.count(": registered, schema id ") == len(OUTPUTS)
     shown = command(eddy, "tail", "triggers", "-o", "beginning", "-e")
     assert shown.returncode == 0 and json.loads(shown.stdout)["user_id"] == "ann", shown.stderr
+    events = command(eddy, "tail", "events", "-o", "beginning", "-e")
+    assert [json.loads(line)["user_id"] for line in events.stdout.splitlines()] == ["ann", "bob", "clock"], events.stderr
     assert eddy.stop() == 0
     assert "s3cret-word" not in eddy.log() + before.stdout + after.stdout
 
@@ -152,6 +154,8 @@ def test_an_absent_registry_is_waited_for(kafka, registry, eddies, app):
     await_users(kafka, registry, app, ["ann"], eddy)
 
     registry.fail = 503
+    blind = command(eddy, "tail", "events", "-o", "beginning", "-e")
+    assert blind.returncode == 65 and blind.stderr.count("answers 503: as told") == 1 and '"clock"' in blind.stdout
     other = WRITER.replace("warehouse", "depot")
     value = framed(second, other, {"user_id": "bob", "depot": "south", "type": "product_added", "event_time": start + 3 * HOUR,
                                    "currency": "EUR", "items": []})
@@ -174,7 +178,7 @@ def test_an_absent_registry_is_waited_for(kafka, registry, eddies, app):
     assert [letter.value() for letter in letters] == [unknown["value"]]
     assert dict(letters[0].headers())["x-eddy-error-code"] == b"unknown_schema"
     assert eddy.stop() == 0, eddy.log()
-    assert registry.requests.count(f"GET /schemas/ids/{first}") == 1
+    assert registry.requests.count(f"GET /schemas/ids/{first}") == 2  # of tail and of run: a schema is asked for once
 
 
 def test_a_schema_that_eddy_cannot_use_is_a_dead_letter(kafka, registry, eddies, app):
