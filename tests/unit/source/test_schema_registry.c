@@ -371,23 +371,32 @@ static void ids_are_numbers(void **state) {
   }
 }
 
+/* {"schema":"aaa..."} with so many of them. */
+static char *long_schema(size_t letters) {
+  static const char head[] = "{\"schema\":\"";
+  char *body = malloc(letters + 32);
+  memcpy(body, head, sizeof head);
+  memset(body + sizeof head - 1, 'a', letters);
+  strcpy(body + sizeof head - 1 + letters, "\"}");
+  return body;
+}
+
 static void a_schema_may_be_too_large(void **state) {
   struct world *world = *state;
   struct eddy_registry_answer answer;
-  size_t size = EDDY_REGISTRY_SCHEMA_MAX + 64;
-  char *body = malloc(size);
-  int start = snprintf(body, size, "{\"schema\":\"");
+  char *over = long_schema(EDDY_REGISTRY_SCHEMA_MAX + 1), *full = long_schema(EDDY_REGISTRY_SCHEMA_MAX);
   open_client(world, (struct eddy_registry_client_options){0});
-  memset(body + start, 'a', EDDY_REGISTRY_SCHEMA_MAX + 1);
-  strcpy(body + start + EDDY_REGISTRY_SCHEMA_MAX + 1, "\"}");
-  set_route(&world->server, 0, (struct route){"GET /schemas/ids/7 ", 200, body, 0});
+  set_route(&world->server, 0, (struct route){"GET /schemas/ids/7 ", 200, over, 0});
+  set_route(&world->server, 1, (struct route){"GET /schemas/ids/8 ", 200, full, 0});
   eddy_registry_schema(world->client, 7, &answer);
   assert_int_equal(answer.result, EDDY_REGISTRY_REFUSED);
-  strcpy(body + start + EDDY_REGISTRY_SCHEMA_MAX, "\"}");
-  eddy_registry_schema(world->client, 7, &answer);
+  eddy_registry_schema(world->client, 8, &answer);
   assert_int_equal(answer.result, EDDY_REGISTRY_FOUND);
   free(answer.schema);
-  free(body);
+  server_stop(&world->server); /* it may still hold the texts */
+  server_start(&world->server, 0);
+  free(over);
+  free(full);
 }
 
 static void addresses_stand_in_for_each_other(void **state) {
@@ -492,6 +501,26 @@ static void closing_ends_a_slow_question(void **state) {
   assert_true(to.tv_sec - from.tv_sec < 5); /* its own time limit */
 }
 
+/* Whatever it is doing: looking up subjects, answering, waiting for a registry that is away. */
+static void closing_is_possible_at_any_time(void **state) {
+  struct world *world = *state;
+  set_route(&world->server, 0, (struct route){"POST /subjects/a-value ", 200, "{\"id\":4}", 0});
+  set_route(&world->server, 1, (struct route){"GET /schemas/ids/1 ", 503, "", 0});
+  set_route(&world->server, 2, (struct route){"GET /schemas/ids/", 200, "{\"schema\":\"x\"}", 0});
+  for (int i = 0; i < 200; i++) {
+    size_t size;
+    open_registry(world, &(struct eddy_registry_subject){"a-value", "A"}, (size_t)(i % 2), false);
+    struct eddy_schema_source source = eddy_schema_registry_source(world->registry);
+    for (int waited = 0; waited < i % 8; waited++) {
+      bool retry = false;
+      source.find_id(source.ctx, (uint32_t)(i / 8 % 3 + waited % 2), &size, &retry);
+      usleep(500);
+    }
+    eddy_schema_registry_close(world->registry);
+    world->registry = NULL;
+  }
+}
+
 /* Far more ids at once than are asked at once: nobody is forgotten. */
 static void a_flood_is_answered(void **state) {
   struct world *world = *state;
@@ -565,6 +594,7 @@ int main(void) {
       TEST(what_cannot_be_used_is_no_schema),
       TEST(an_outage_is_waited_for),
       TEST(closing_ends_a_slow_question),
+      TEST(closing_is_possible_at_any_time),
       TEST(a_flood_is_answered),
       TEST(outputs_get_their_ids),
       TEST(a_missing_output_is_refused),
