@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def run(command, folder, timeout=120):
 def test_every_command_is_known_here():
     assert commands() == ["./eddy demo", "./eddy test", "./eddy generate --users 500 --events 20000 -o events.jsonl",
                           "./eddy replay events.jsonl > effects.jsonl", "./eddy validate -c eddy.yaml", "./eddy topics create -c eddy.yaml",
-                          "./eddy check -c eddy.yaml", "./eddy run -c eddy.yaml"]
+                          "./eddy check -c eddy.yaml", "./eddy run -c eddy.yaml", "./eddy top -c eddy.yaml", "./eddy dlq list -c eddy.yaml",
+                          "./eddy dlq retry -c eddy.yaml --code unknown_schema", "./eddy config show --effective -c eddy.yaml"]
     # `./eddy test` runs this file; what needs a broker is in tests/integration.
 
 
@@ -55,6 +57,21 @@ def test_the_configuration_is_valid(tmp_path):
     (tmp_path / "eddy.yaml").write_text(blocks("yaml")[0])
     result = run("./eddy validate -c eddy.yaml", tmp_path)
     assert result.returncode == 0, result.stderr
+
+
+def test_what_watches_and_explains(tmp_path):
+    """Without a broker or an instance: a port that nobody has says so, with the code for it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        closed = f"127.0.0.1:{probe.getsockname()[1]}"
+        (tmp_path / "eddy.yaml").write_text(blocks("yaml")[0] + f"http: {{listen: '{closed}'}}\n")
+        top, dlq, retry, show = (f"KAFKA={closed} {command}" for command in commands()[-4:])
+        assert run(show, tmp_path).returncode == 0 and f"brokers: {closed}\n" in run(show, tmp_path).stdout
+        assert run(top, tmp_path).returncode == 69
+        for command in (dlq, retry):
+            result = run(command, tmp_path)
+            assert result.returncode == 69 and "no broker at" in result.stderr, result.stderr
+    assert run("./eddy config init started.yaml && ./eddy validate -c started.yaml", tmp_path).returncode == 0
 
 
 def test_the_event_is_an_event(tmp_path):
