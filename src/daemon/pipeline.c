@@ -55,6 +55,8 @@ int eddy_pipeline_start(struct eddy_pipeline **out, const struct eddy_config *co
   struct eddy_pipeline *pipeline = calloc(1, sizeof(*pipeline));
   struct eddy_worker **workers = calloc(config->workers, sizeof(struct eddy_worker *));
   struct eddy_schema_registry *registry = NULL;
+  signal(SIGPIPE, SIG_IGN); /* a closed socket is an error to handle, not a reason to die */
+  say_start(config, logger);
   if (!pipeline || !workers || eddy_registry_open(&registry, config, logger) != 0) {
     free(pipeline);
     free(workers);
@@ -62,8 +64,6 @@ int eddy_pipeline_start(struct eddy_pipeline **out, const struct eddy_config *co
   }
   *pipeline = (struct eddy_pipeline){.config = config, .logger = logger, .workers = workers, .registry = registry};
   pthread_mutex_init(&pipeline->lock, NULL);
-  signal(SIGPIPE, SIG_IGN); /* a closed socket is an error to handle, not a reason to die */
-  say_start(config, logger);
   int error = 0;
   pthread_mutex_lock(&pipeline->lock);
   for (uint32_t i = 0; i < config->workers && !error; i++) {
