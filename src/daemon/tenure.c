@@ -75,7 +75,9 @@ int eddy_tenure_begin(struct eddy_worker *worker, rd_kafka_topic_partition_list_
   int failed = 0;
   for (int i = 0; i < partitions->cnt && !failed; i++) {
     failed = begin_one(worker, partitions->elems[i].partition);
-    partitions->elems[i].offset = RD_KAFKA_OFFSET_END; /* until it is known; nothing is taken before that */
+    /* Until it is known: nothing is taken while it is paused. A number, because the answer to a question such as "where is the
+     * end" may come after the seek to the right place, and overrule it. */
+    partitions->elems[i].offset = 0;
   }
   eddy_worker_more(worker);
   eddy_worker_publish_stats(worker);

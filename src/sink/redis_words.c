@@ -18,7 +18,8 @@ enum { WORDS_PER_USER = 12, WORDS_PER_ENTRY = 6, WORDS_PER_FIELD = 3 };
  * change names: coalesced changes skip segments. An erasure comes before what else is said about the user, which belongs to its
  * next life; its version outlives the hash for a day, under a digest, so that a process that was asleep brings nobody back. A
  * state that says what is stored already leaves alone how it came about, and makes no hash for a user of whom there is nothing
- * to say. A key that somebody else uses for another type (WRONGTYPE) costs that one user; the first such error is the answer.
+ * to say, but keeps its version for an hour: what is still under way on a broken connection must not come in behind it. A key
+ * that somebody else uses for another type (WRONGTYPE) costs that one user; the first such error is the answer.
  */
 static const char script_users[] = CHAIN
     "local refused, wrong = 0, nil\n"
@@ -63,7 +64,10 @@ static const char script_users[] = CHAIN
     "    stored = {}\n"
     "  end\n"
     "  local nothing = segment == '' or (segment == '2' and to == '' and not stored[1])\n"
-    "  if nothing and trigger == '' then return end\n"
+    "  if nothing and trigger == '' then\n"
+    "    if segment == '2' then redis.call('SET', gone, version, 'EX', 3600) end\n"
+    "    return\n"
+    "  end\n"
     "  redis.call('HSET', key, 'v', version, 'updated_at', stamp)\n"
     "  if trigger ~= '' then redis.call('HSET', key, 'last_trigger', trigger, 'last_trigger_at', ARGV[a + 11]) end\n"
     "  if not nothing then write_segment(key, a, stored) end\n"

@@ -86,22 +86,13 @@ static void log_failure(const struct eddy_kafka_source *source, const char *what
   rd_kafka_error_destroy(error);
 }
 
-/* Any partition that is assigned will do, see nudge(). */
-static void choose_nudged(struct eddy_kafka_source *source) {
-  rd_kafka_topic_partition_list_t *assigned = NULL;
-  source->nudge_partition = -1;
-  if (rd_kafka_assignment(source->client, &assigned) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  if (assigned->cnt > 0) source->nudge_partition = assigned->elems[0].partition;
-  rd_kafka_topic_partition_list_destroy(assigned);
-}
-
 static void gain(struct eddy_kafka_source *source, rd_kafka_topic_partition_list_t *partitions) {
   if (source->handler.assigned(source->handler.ctx, partitions) != 0) {
-    for (int i = 0; i < partitions->cnt; i++) partitions->elems[i].offset = RD_KAFKA_OFFSET_END;
+    for (int i = 0; i < partitions->cnt; i++) partitions->elems[i].offset = 0; /* paused for good */
   }
   log_failure(source, "partitions could not be taken", rd_kafka_incremental_assign(source->client, partitions));
   rd_kafka_pause_partitions(source->client, partitions);
-  choose_nudged(source);
+  source->nudge_partition = -1;
 }
 
 static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t *partitions,
@@ -113,7 +104,7 @@ static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t event, rd_kafka
   }
   source->handler.revoked(source->handler.ctx, partitions, rd_kafka_assignment_lost(client) != 0);
   log_failure(source, "partitions could not be given up", rd_kafka_incremental_unassign(client, partitions));
-  choose_nudged(source);
+  source->nudge_partition = -1;
 }
 
 static void attach(struct eddy_kafka_source *source, rd_kafka_conf_t *conf) {
@@ -190,12 +181,23 @@ void eddy_kafka_source_close(struct eddy_kafka_source *source) {
   free(source);
 }
 
+/* Any partition that is assigned will do. Not to be asked while a revocation is served: when the consumer closes, nobody
+ * answers. */
+static void choose_nudged(struct eddy_kafka_source *source) {
+  rd_kafka_topic_partition_list_t *assigned = NULL;
+  if (rd_kafka_assignment(source->client, &assigned) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  if (assigned->cnt > 0) source->nudge_partition = assigned->elems[0].partition;
+  rd_kafka_topic_partition_list_destroy(assigned);
+}
+
 /* librdkafka 2.0.2 looks at a prefetch queue that was full again only after a second, unless a request wakes the thread of the
  * broker: so ask something cheap as soon as the queue runs low. */
 static void nudge(struct eddy_kafka_source *source) {
   bool low = rd_kafka_queue_length(source->queue) < PREFETCH_LOW;
   if (!low) source->nudged = false;
-  if (!low || source->nudged || source->nudge_partition < 0) return;
+  if (!low || source->nudged) return;
+  if (source->nudge_partition < 0) choose_nudged(source);
+  if (source->nudge_partition < 0) return;
   source->nudged = true;
   int64_t next;
   eddy_kafka_offset_ask(source->client, source->topic, source->nudge_partition, RD_KAFKA_OFFSET_END, &next, NUDGE_MS);

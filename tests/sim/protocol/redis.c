@@ -200,6 +200,7 @@ static int write_user(struct redis *redis, const char *name, char **a, const cha
     set(key, "v", text);
     set(key, "updated_at", stamp);
   }
+  if (nothing && !has_trigger && strcmp(a[4], "2") == 0) set(make(&redis->now, gone), "", text); /* for an hour */
   if (redis->wrote_user && (erased || !nothing || has_trigger))
     redis->wrote_user(redis->ctx, a[0], version.incarnation, version.sequence, make(&redis->now, name));
   return 0;
