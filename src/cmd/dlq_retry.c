@@ -1,6 +1,7 @@
 /* eddy dlq retry: letters become records of the input again. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "cmd/dlq.h"
@@ -101,6 +102,14 @@ static int take_all(struct retry *retry) {
 
 /* The end ------------------------------------------------------------------------------------------------------------------ */
 
+/* So that a shell reads one word. */
+static void put_word(const char *text) {
+  bool plain = !text[strcspn(text, " \t\n\"'\\$`;&|<>()*?[]{}#~!")];
+  if (!plain) fputc('\'', stderr);
+  for (const char *at = text; *at; at++) fputs(*at == '\'' ? "'\\''" : (char[]){*at, '\0'}, stderr);
+  if (!plain) fputc('\'', stderr);
+}
+
 static void say_how_to_go_on(const struct retry *retry) {
   const struct eddy_dlq_request *request = retry->dlq->request;
   const struct eddy_cmd_topic_reader *reader = &retry->dlq->reader;
@@ -108,7 +117,7 @@ static void say_how_to_go_on(const struct retry *retry) {
   for (int32_t i = 0; i < reader->partition_count; i++) {
     if (request->partition >= 0 && request->partition != i) continue;
     fputs("  eddy dlq retry", stderr);
-    if (request->config) fprintf(stderr, " -c %s", request->config);
+    if (request->config) fputs(" -c ", stderr), put_word(request->config);
     if (request->code) fprintf(stderr, " --code %s", request->code);
     fprintf(stderr, " -p %d -o %" PRId64 "\n", i, reader->spans[i].next);
   }

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -22,7 +23,7 @@ OLD = 1_700_000_000_000
 def config(tmp_path, kafka, app):
     """Path of a configuration whose schemas folder is empty."""
     (tmp_path / "schemas").mkdir()
-    path = tmp_path / "dlq.yaml"
+    path = tmp_path / "people's dlq.yaml"
     path.write_text(CONFIG.format(app=app, brokers=kafka.brokers, port=free_port()))
     return path
 
@@ -99,10 +100,11 @@ def test_letters_are_listed_and_sent_again(kafka, app, config, eddies, tmp_path)
         own = [(name, value) for name, value in original.headers() or [] if name != "x-eddy-retry-of"]
         assert again.headers() == own + [("x-eddy-retry-of", "{topic}/{partition}/{offset}".format(**one["original"]).encode())]
 
+    quoted = "'" + str(config).replace("'", "'\\''") + "'"
     more = [line.strip() for line in sent.stderr.splitlines() if line.startswith("  eddy dlq retry ")]
-    assert [line.rsplit(" ", 1)[0] for line in more] == [f"eddy dlq retry -c {config} -p {partition} -o" for partition in (0, 1)]
+    assert [line.rsplit(" ", 1)[0] for line in more] == [f"eddy dlq retry -c {quoted} -p {partition} -o" for partition in (0, 1)]
     for line in more:
-        nothing = run(*line.split()[1:])
+        nothing = run(*shlex.split(line)[1:])
         assert nothing.returncode == 0 and nothing.stdout == "" and nothing.stderr == f"0 sent to {app}.in\n"
 
 
@@ -119,7 +121,7 @@ def test_what_a_missing_schema_held_up_arrives_after_it_came(kafka, app, config,
     assert first.returncode == 0 and len(first.stdout.splitlines()) == 600
     rest = re.search(r"^  eddy (dlq retry .*)$", first.stderr, re.M).group(1)
     assert "--code unknown_schema -p 0 -o " in rest
-    second = run(*rest.split())
+    second = run(*shlex.split(rest))
     assert second.returncode == 0 and len(second.stdout.splitlines()) == 100
     assert second.stderr.startswith(f"100 sent to {app}.in, 1 of another code left out\n")
     sent = [line.split(" -> ")[0] for line in (first.stdout + second.stdout).splitlines()]
@@ -156,6 +158,32 @@ def test_what_is_no_whole_letter_is_refused(kafka, app, config):
     assert said[1].startswith(f"{app}.dlq/0/1: refused: ") and "eddy has not written it" in said[1]
     assert said[2] == f"1 sent to {app}.in, 2 refused"
     assert [(one.key(), one.value()) for one in kafka.read(f"{app}.in")] == [(b"c", b"whole")]
+
+
+def test_following_shows_what_comes_later(kafka, app, config):
+    run("topics", "create", "-c", config, "--partitions", "1")
+    kafka.produce(f"{app}.dlq", [{"key": b"a", "value": b"1"}])
+    follower = subprocess.Popen([os.environ["EDDY_BIN"], "dlq", "list", "-c", str(config), "-f", "-n", "2"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert follower.stdout.readline().startswith("0/0  ?/?/?  ?  key a  1 bytes  ?")
+        kafka.produce(f"{app}.dlq", [{"key": b"b", "value": b"2"}, {"key": b"c", "value": b"3"}])
+        assert follower.stdout.readline().startswith("0/1  ") and follower.stdout.readline() == ""
+        assert follower.wait(30) == 0
+    finally:
+        follower.kill()
+        follower.wait()
+
+
+def test_letters_that_come_back_meanwhile_are_not_sent_again(kafka, app, config, eddies):
+    run("topics", "create", "-c", config, "--partitions", "1")
+    kafka.produce(f"{app}.in", [{"key": b"a", "value": b"junk"}] * 2000)
+    eddy = eddies(config.read_text()).start()
+    await_true(consumed(kafka, app, 0, 2000), 60, eddy.log)
+    sent = run("dlq", "retry", "-c", config)
+    assert sent.returncode == 0 and len(sent.stdout.splitlines()) == 2000
+    await_true(consumed(kafka, app, 0, 4000), 60, eddy.log)
+    assert len(letters(config)) == 4000 and len(kafka.read(f"{app}.in")) == 4000
+    assert eddy.stop() == 0
 
 
 def test_no_topic_no_partition_no_broker(kafka, app, config):
