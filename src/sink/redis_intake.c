@@ -132,6 +132,7 @@ static void name_segment(struct eddy_redis_user *user, const struct eddy_model *
 static void take_segment(struct eddy_redis_user *user, const struct eddy_segment_changed *change,
                          const struct eddy_model *model) {
   user->has_segment = true;
+  user->segment_by = user->version;
   user->is_state = false;
   user->has_from = change->has_from;
   user->from = change->from;
@@ -144,6 +145,7 @@ static void take_segment(struct eddy_redis_user *user, const struct eddy_segment
 
 static void take_erasure(struct eddy_redis_user *user) {
   user->erased = true;
+  user->erased_by = user->version;
   user->has_segment = user->has_trigger = false;
 }
 
@@ -162,6 +164,7 @@ static void queue_effect(struct eddy_redis_sink *sink, uint32_t partition, struc
     take_segment(user, &effect->as.segment, model);
   } else {
     user->has_trigger = true;
+    user->trigger_by = user->version;
     user->trigger = effect->as.trigger.trigger;
     user->trigger_at = effect->as.trigger.fired_at;
   }
@@ -195,6 +198,7 @@ static bool take_version(struct eddy_redis_user *user, uint32_t partition, uint6
 static void take_state(struct eddy_redis_user *user, const struct eddy_member *member, const struct eddy_model *model) {
   bool same = user->has_segment && user->has_to == member->has_segment &&
               (!member->has_segment || (user->to == member->segment && user->since == member->since));
+  user->segment_by = user->version;
   if (same) return;
   user->has_segment = user->is_state = true;
   user->has_from = false;
@@ -245,6 +249,7 @@ static void resend_last(struct eddy_redis_sink *sink, const struct eddy_redis_en
   struct eddy_redis_user *user = committed_user(sink, entry->partition, brief->user_id, false);
   if (!user || user->erased || !take_version(user, entry->partition, entry->incarnation, partition->stored.sequence)) return;
   user->has_trigger = true;
+  user->trigger_by = user->version;
   user->trigger = (uint16_t)trigger;
   user->trigger_at = brief->fired_at;
 }

@@ -134,26 +134,52 @@ static void copy_trigger(struct eddy_redis_user *to, const struct eddy_redis_use
   to->trigger_at = from->trigger_at;
 }
 
-/* What an older change of the same user says still holds where the newer one is silent, unless that forgot everything. */
-static void add_older(struct eddy_redis_user *user, const struct eddy_redis_user *older) {
-  if (user->erased) return;
-  user->erased = older->erased;
-  if (!user->has_segment) copy_segment(user, older);
-  if (!user->has_trigger) copy_trigger(user, older);
+static struct eddy_redis_version part_version(const struct eddy_redis_user *user, const struct eddy_redis_version *part) {
+  return part->incarnation != 0 ? *part : user->version;
 }
 
-static void add_newer(struct eddy_redis_user *user, const struct eddy_redis_user *newer) {
-  user->version = newer->version;
-  user->partition = newer->partition;
-  if (newer->erased) user->erased = true;
-  if (newer->erased || newer->has_segment) copy_segment(user, newer);
-  if (newer->erased || newer->has_trigger) copy_trigger(user, newer);
+static bool says_later(const struct eddy_redis_user *user, const struct eddy_redis_version *part,
+                       const struct eddy_redis_user *other, const struct eddy_redis_version *other_part) {
+  struct eddy_redis_version one = part_version(user, part), two = part_version(other, other_part);
+  return eddy_redis_version_is_newer(&one, &two);
+}
+
+/* An erasure takes along what was said before it. */
+static void apply_erasure(struct eddy_redis_user *user) {
+  if (!user->erased) return;
+  if (says_later(user, &user->erased_by, user, &user->segment_by)) user->has_segment = false;
+  if (says_later(user, &user->erased_by, user, &user->trigger_by)) user->has_trigger = false;
+}
+
+static void add(struct eddy_redis_user *user, const struct eddy_redis_user *more) {
+  struct eddy_redis_user mine = *user; /* its parts' versions, as they were */
+  if (more->erased && (!mine.erased || says_later(more, &more->erased_by, &mine, &mine.erased_by))) {
+    user->erased = true;
+    user->erased_by = part_version(more, &more->erased_by);
+  } else if (mine.erased) {
+    user->erased_by = part_version(&mine, &mine.erased_by);
+  }
+  user->segment_by = part_version(&mine, &mine.segment_by);
+  if (more->has_segment && (!mine.has_segment || says_later(more, &more->segment_by, &mine, &mine.segment_by))) {
+    copy_segment(user, more);
+    user->segment_by = part_version(more, &more->segment_by);
+  }
+  user->trigger_by = part_version(&mine, &mine.trigger_by);
+  if (more->has_trigger && (!mine.has_trigger || says_later(more, &more->trigger_by, &mine, &mine.trigger_by))) {
+    copy_trigger(user, more);
+    user->trigger_by = part_version(more, &more->trigger_by);
+  }
+  if (eddy_redis_version_is_newer(&more->version, &mine.version)) {
+    user->version = more->version;
+    user->partition = more->partition;
+  }
+  apply_erasure(user);
 }
 
 void eddy_redis_pending_settle(struct eddy_redis_user *user, uint64_t tenure) {
   if (user->tenure == tenure) return;
   user->tenure = tenure;
-  user->version = (struct eddy_redis_version){0};
+  user->version = user->erased_by = user->segment_by = user->trigger_by = (struct eddy_redis_version){0};
   user->erased = user->has_segment = user->is_state = user->has_trigger = false;
 }
 
@@ -173,11 +199,7 @@ void eddy_redis_pending_return(struct eddy_redis_pending *pending, struct eddy_r
     eddy_redis_pending_free(pending, user);
     return;
   }
-  if (eddy_redis_version_is_newer(&user->version, &waiting->version)) {
-    add_newer(waiting, user);
-  } else {
-    add_older(waiting, user);
-  }
+  add(waiting, user);
   eddy_redis_pending_free(pending, user);
 }
 

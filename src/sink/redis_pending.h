@@ -24,8 +24,9 @@ struct eddy_redis_user {
   uint64_t hash;
   uint64_t generation;
   uint32_t partition;
-  uint64_t tenure; /* of the partition, see sink/redis_ack.h */
-  struct eddy_redis_version version;
+  uint64_t tenure;                                             /* of the partition, see sink/redis_ack.h */
+  struct eddy_redis_version version;                           /* of the newest part; what is written carries it */
+  struct eddy_redis_version erased_by, segment_by, trigger_by; /* of each part; zero: as `version` */
   bool erased;      /* forget what is stored first; the parts below come after that */
   bool has_segment; /* a segment change is part of it ... */
   bool is_state;    /* ... or what is true now, without knowing how it came about: `from` and model_version are not known */
@@ -77,8 +78,8 @@ size_t eddy_redis_pending_take(struct eddy_redis_pending *pending, struct eddy_r
 /* Before a change of this tenure is added: what still waits of an earlier one is forgotten. The tenure was caught up with what
  * Redis lacked; under a newer version the older change would undo what others have written in between. */
 void eddy_redis_pending_settle(struct eddy_redis_user *user, uint64_t tenure);
-/* Puts back what could not be written. If another change of the user waits, which may have come back before it, the two become
- * one: the newer version, with those parts of the older that it does not speak of; of two tenures the later alone. */
+/* Puts back what could not be written. If another change of the user waits, which may have come back before it and may have
+ * been added to since, the two become one: of each part the newest, and nothing from before an erasure. */
 void eddy_redis_pending_return(struct eddy_redis_pending *pending, struct eddy_redis_user *user);
 void eddy_redis_pending_free(struct eddy_redis_pending *pending, struct eddy_redis_user *user);
 

@@ -161,6 +161,29 @@ static void test_of_two_batches_that_failed_the_newer_change_wins(void **state) 
   }
 }
 
+/* What came back first has been added to before the other came: of each part the newest counts all the same. */
+static void test_what_is_added_in_between_hides_nothing(void **state) {
+  struct eddy_redis_pending pending;
+  struct eddy_redis_user *first, *second, *user;
+  (void)state;
+  assert_int_equal(eddy_redis_pending_init(&pending, MAX), 0);
+  put_segment(&pending, 1, 4)->segment_by = (struct eddy_redis_version){1, 4};
+  assert_int_equal(eddy_redis_pending_take(&pending, &first, 1), 1);
+  put_segment(&pending, 2, 5)->segment_by = (struct eddy_redis_version){1, 5};
+  assert_int_equal(eddy_redis_pending_take(&pending, &second, 1), 1);
+  eddy_redis_pending_return(&pending, first);
+  user = eddy_redis_pending_user(&pending, EDDY_STR("a"), MAX);
+  user->version = user->trigger_by = (struct eddy_redis_version){1, 9};
+  user->has_trigger = true;
+  eddy_redis_pending_return(&pending, second);
+  assert_int_equal(eddy_redis_pending_take(&pending, &user, 1), 1);
+  assert_int_equal(user->version.sequence, 9);
+  assert_int_equal(user->to, 2);
+  assert_true(user->has_trigger);
+  eddy_redis_pending_free(&pending, user);
+  eddy_redis_pending_fini(&pending);
+}
+
 /* Another member has had the partition meanwhile, and has written what it knew. */
 static void test_of_two_tenures_the_later_alone_counts(void **state) {
   struct eddy_redis_pending pending;
@@ -312,6 +335,7 @@ int main(void) {
       cmocka_unit_test(test_a_batch_that_failed_does_not_hide_a_newer_change),
       cmocka_unit_test(test_of_two_batches_that_failed_the_newer_change_wins),
       cmocka_unit_test(test_of_two_tenures_the_later_alone_counts),
+      cmocka_unit_test(test_what_is_added_in_between_hides_nothing),
       cmocka_unit_test(test_an_erasure_that_failed_comes_before_a_newer_change),
       cmocka_unit_test(test_generations),
       cmocka_unit_test(test_generations_keep_their_promise),
