@@ -96,6 +96,12 @@ static void await(struct eddy_kafka_source *source, struct seen *seen, const int
   assert_in_range(*number, least, least + 1000);
 }
 
+/* As its owner does: again, if it could not be done in time. */
+static void begin(struct eddy_kafka_source *source, int64_t offset) {
+  time_t end = time(NULL) + 20;
+  while (eddy_kafka_source_begin(source, 0, offset) != RD_KAFKA_RESP_ERR_NO_ERROR) assert_true(time(NULL) < end);
+}
+
 static void test_course(void **state) {
   (void)state;
   struct seen seen = {0};
@@ -105,7 +111,7 @@ static void test_course(void **state) {
   await(source, &seen, &seen.assigned, 1);
   for (int i = 0; i < 100; i++) poll_once(source, &seen);
   assert_int_equal(seen.values, 0); /* paused until told where to begin */
-  assert_int_equal(eddy_kafka_source_begin(source, 0, 2), RD_KAFKA_RESP_ERR_NO_ERROR);
+  begin(source, 2);
   await(source, &seen, &seen.values, 8);
   await(source, &seen, &seen.ends, 1);
   assert_int_equal(seen.assigned, 1);
@@ -121,7 +127,7 @@ static void test_course(void **state) {
   for (int i = 0; i < 100; i++) poll_once(source, &seen);
   assert_int_equal(seen.values, 8);
   seen.next = 12;
-  assert_int_equal(eddy_kafka_source_begin(source, 0, 12), RD_KAFKA_RESP_ERR_NO_ERROR);
+  begin(source, 12);
   await(source, &seen, &seen.values, 11);
   assert_int_equal(eddy_kafka_source_high(source, 0), 15);
 
