@@ -14,12 +14,14 @@ enum { WORDS_PER_USER = 12, WORDS_PER_ENTRY = 6, WORDS_PER_FIELD = 3 };
   "  return true\n"                                                \
   "end\n"
 
-/* Writes users whose stored version is not newer. Moves the user from the segment that Redis has stored, not from the one the
- * change names: coalesced changes skip segments. An erasure comes before what else is said about the user, which belongs to its
- * next life; its version outlives the hash for a day, under a digest, so that a process that was asleep brings nobody back. A
- * state that says what is stored already leaves alone how it came about, and makes no hash for a user of whom there is nothing
- * to say, but keeps its version for an hour: what is still under way on a broken connection must not come in behind it. A key
- * that somebody else uses for another type (WRONGTYPE) costs that one user; the first such error is the answer.
+/* Writes users whose stored version is not newer; of older ones only a last trigger that fired later than the stored one, which
+ * is its own version: what is sent again after a restart claims no state. Moves the user from the segment that Redis has
+ * stored, not from the one the change names: coalesced changes skip segments. An erasure comes before what else is said about
+ * the user, which belongs to its next life; its version outlives the hash for a day, under a digest, so that a process that was
+ * asleep brings nobody back. A state that says what is stored already leaves alone how it came about, and makes no hash for a
+ * user of whom there is nothing to say, but keeps its version for an hour: what is still under way on a broken connection must
+ * not come in behind it. A key that somebody else uses for another type (WRONGTYPE) costs that one user; the first such error
+ * is the answer.
  */
 static const char script_users[] = CHAIN
     "local refused, wrong = 0, nil\n"
@@ -50,9 +52,13 @@ static const char script_users[] = CHAIN
     "local function write(key, a)\n"
     "  local id, to, erased, segment, trigger = ARGV[a], ARGV[a + 5], ARGV[a + 3], ARGV[a + 4], ARGV[a + 10]\n"
     "  local version, gone = ARGV[a + 1] .. '-' .. ARGV[a + 2], prefix .. ':gone:' .. redis.sha1hex(id)\n"
-    "  local stored = redis.call('HMGET', key, 'v', 'segment', 'since')\n"
+    "  local stored = redis.call('HMGET', key, 'v', 'segment', 'since', 'last_trigger_at')\n"
     "  if is_older(ARGV[a + 1], ARGV[a + 2], stored[1] or redis.call('GET', gone)) then\n"
     "    refused = refused + 1\n"
+    "    local is_newer = (tonumber(stored[4]) or -1) < (tonumber(ARGV[a + 11]) or -1)\n"
+    "    if stored[1] and trigger ~= '' and erased == '' and is_newer then\n"
+    "      redis.call('HSET', key, 'last_trigger', trigger, 'last_trigger_at', ARGV[a + 11])\n"
+    "    end\n"
     "    return\n"
     "  end\n"
     "  if stored[2] and (erased ~= '' or (segment ~= '' and stored[2] ~= to)) then\n"

@@ -183,7 +183,14 @@ static int write_user(struct redis *redis, const char *name, char **a, const cha
   char gone[TEXT], text[TEXT];
   snprintf(gone, sizeof gone, "%s:gone:%s", prefix, a[0]); /* for a day, under a digest */
   snprintf(text, sizeof text, "%s-%s", a[1], a[2]);
-  if (is_older(version, version_of(last ? last : redis_value(find(&redis->now, gone), "")))) return 1;
+  if (is_older(version, version_of(last ? last : redis_value(find(&redis->now, gone), "")))) {
+    const char *fired = redis_value(key, "last_trigger_at");
+    if (last && has_trigger && !erased && strtoll(fired ? fired : "-1", NULL, 10) < strtoll(a[11], NULL, 10)) {
+      set(key, "last_trigger", a[10]);
+      set(key, "last_trigger_at", a[11]);
+    }
+    return 1;
+  }
   if (stored && (erased || (has_segment && strcmp(stored, a[5]) != 0))) unset(segment_set(redis, prefix, stored), a[0]);
   if (erased) set(make(&redis->now, gone), "", text);
   key = make(&redis->now, name);
