@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sink/kafka_sink.h"
+#include "source/kafka_consumer.h"
 #include "source/kafka_reader.h"
 #include "source/kafka_source.h"
 
@@ -56,9 +57,7 @@ static int name_client(rd_kafka_conf_t *conf, const struct eddy_config *config, 
     case EDDY_KAFKA_PRODUCER:
       return set(conf, "transactional.id", why, size, "%s-%s-%u", app, instance, worker);
     case EDDY_KAFKA_READER:
-      return set(conf, "enable.auto.commit", why, size, "false") | set(conf, "enable.auto.offset.store", why, size, "false") |
-             set(conf, "isolation.level", why, size, "read_committed") | set(conf, "enable.partition.eof", why, size, "true") |
-             set(conf, "auto.offset.reset", why, size, "earliest") | set(conf, "queued.min.messages", why, size, "100") |
+      return eddy_kafka_consumer_require(conf, "earliest", why, size) | set(conf, "queued.min.messages", why, size, "100") |
              set(conf, "queued.max.messages.kbytes", why, size, "8192");
     case EDDY_KAFKA_WRITER:
       return set(conf, "enable.idempotence", why, size, "true");

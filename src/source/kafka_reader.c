@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source/kafka_consumer.h"
 #include "source/kafka_offsets.h"
 
 enum {
@@ -22,40 +23,13 @@ struct eddy_kafka_reader {
   int peak;   /* longest that the queue was since the last nudge */
 };
 
-/* A name that this version of librdkafka does not know is left out: these are wishes. */
-static void prefer(rd_kafka_conf_t *conf, const char *name, const char *value) {
-  char why[256];
-  rd_kafka_conf_set(conf, name, value, why, sizeof(why));
-}
-
 void eddy_kafka_reader_prefer(rd_kafka_conf_t *conf) {
-  prefer(conf, "queued.min.messages", "1000000"); /* more than fit: the bytes are what limits */
-  prefer(conf, "queued.max.messages.kbytes", "65536");
-  prefer(conf, "fetch.message.max.bytes", "8388608");
-  prefer(conf, "fetch.max.bytes", "16777216");
-  prefer(conf, "receive.message.max.bytes", "100000000");
-  prefer(conf, "fetch.queue.backoff.ms", "10"); /* from 2.2.0 on */
-  prefer(conf, "fetch.wait.max.ms", "100");
-  prefer(conf, "fetch.error.backoff.ms", "50");
-  prefer(conf, "reconnect.backoff.ms", "50");
-  prefer(conf, "reconnect.backoff.max.ms", "1000");
-  prefer(conf, "socket.nagle.disable", "true");
-  prefer(conf, "socket.keepalive.enable", "true");
-  prefer(conf, "socket.receive.buffer.bytes", "1048576");
-  prefer(conf, "check.crcs", "false"); /* the records have a sum of their own */
-}
-
-/* What the contract rests on; not for the operator to change. An offset that is not there any more: all that there is, since
- * readers bear seeing a record again, but not missing one. */
-static int require(rd_kafka_conf_t *conf, char *why, size_t why_size) {
-  static const char *const settings[][2] = {
-      {"enable.auto.commit", "false"},  {"enable.auto.offset.store", "false"}, {"isolation.level", "read_committed"},
-      {"enable.partition.eof", "true"}, {"auto.offset.reset", "earliest"},     {"allow.auto.create.topics", "false"},
-  };
-  for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
-    if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, why_size) != RD_KAFKA_CONF_OK) return -1;
-  }
-  return 0;
+  eddy_kafka_consumer_prefer(conf);
+  eddy_kafka_consumer_wish(conf, "queued.min.messages", "1000000"); /* more than fit: the bytes are what limits */
+  eddy_kafka_consumer_wish(conf, "fetch.message.max.bytes", "8388608");
+  eddy_kafka_consumer_wish(conf, "fetch.max.bytes", "16777216");
+  eddy_kafka_consumer_wish(conf, "receive.message.max.bytes", "100000000");
+  eddy_kafka_consumer_wish(conf, "socket.receive.buffer.bytes", "1048576");
 }
 
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
@@ -73,7 +47,8 @@ static void on_error(rd_kafka_t *client, int error, const char *reason, void *op
 
 /* 0, or -1 with `conf` still ours. */
 static int connect_client(struct eddy_kafka_reader *reader, rd_kafka_conf_t *conf, char *why, size_t why_size) {
-  if (require(conf, why, why_size) != 0) return -1;
+  /* An offset that is not there any more: all that there is, since readers bear seeing a record again, but not missing one. */
+  if (eddy_kafka_consumer_require(conf, "earliest", why, why_size) != 0) return -1;
   rd_kafka_conf_set_opaque(conf, reader);
   rd_kafka_conf_set_log_cb(conf, on_log);
   rd_kafka_conf_set_error_cb(conf, on_error);

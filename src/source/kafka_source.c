@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source/kafka_consumer.h"
 #include "source/kafka_offsets.h"
 
 enum {
@@ -25,39 +26,18 @@ struct eddy_kafka_source {
   bool nudged;             /* since the queue was last above the low mark */
 };
 
-/* A name that this version of librdkafka does not know is left out: these are wishes. */
-static void prefer(rd_kafka_conf_t *conf, const char *name, const char *value) {
-  char why[256];
-  rd_kafka_conf_set(conf, name, value, why, sizeof(why));
-}
-
 void eddy_kafka_source_prefer(rd_kafka_conf_t *conf) {
   char messages[16];
   snprintf(messages, sizeof(messages), "%d", PREFETCH_MESSAGES);
-  prefer(conf, "queued.min.messages", messages);
-  prefer(conf, "queued.max.messages.kbytes", "65536");
-  prefer(conf, "fetch.queue.backoff.ms", "10"); /* from 2.2.0 on */
-  prefer(conf, "fetch.wait.max.ms", "100");
-  prefer(conf, "fetch.error.backoff.ms", "50");
-  prefer(conf, "reconnect.backoff.ms", "50");
-  prefer(conf, "reconnect.backoff.max.ms", "1000");
-  prefer(conf, "socket.nagle.disable", "true");
-  prefer(conf, "socket.keepalive.enable", "true");
-  prefer(conf, "check.crcs", "false");
+  eddy_kafka_consumer_prefer(conf);
+  eddy_kafka_consumer_wish(conf, "queued.min.messages", messages);
 }
 
 /* What the protocol rests on; not for the operator to change. */
 static int require(rd_kafka_conf_t *conf, char *why, size_t why_size) {
-  static const char *const settings[][2] = {
-      {"enable.auto.commit", "false"},       {"enable.auto.offset.store", "false"},
-      {"isolation.level", "read_committed"}, {"enable.partition.eof", "true"},
-      {"auto.offset.reset", "error"},        {"partition.assignment.strategy", "cooperative-sticky"},
-      {"allow.auto.create.topics", "false"},
-  };
-  for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
-    if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], why, why_size) != RD_KAFKA_CONF_OK) return -1;
-  }
-  return 0;
+  if (eddy_kafka_consumer_require(conf, "error", why, why_size) != 0) return -1;
+  const char *strategy = "cooperative-sticky";
+  return rd_kafka_conf_set(conf, "partition.assignment.strategy", strategy, why, why_size) == RD_KAFKA_CONF_OK ? 0 : -1;
 }
 
 /* Connections that fail are librdkafka's errors, but our daily life: the worker says it once, in its own words. */
