@@ -38,6 +38,19 @@ static void waits_again(struct eddy_partition *partition) {
   partition->restore.at_end = false;
 }
 
+/* Opens one that is not open yet. The restorer has large queues, for a changelog is long. */
+static int open_reader(struct eddy_worker *worker, struct eddy_kafka_reader **reader, enum eddy_kafka_role role, int topic) {
+  if (*reader) return 0;
+  char why[512];
+  const char *name = worker->topics.names[topic];
+  rd_kafka_conf_t *conf = eddy_kafka_conf(worker->config, role, worker->index, why, sizeof(why));
+  struct eddy_kafka_reader_options options = {
+      .conf = conf, .topic = name, .wake_fd = worker->wake_fd, .logger = worker->logger};
+  if (conf && eddy_kafka_reader_open(reader, &options, why, sizeof(why)) == 0) return 0;
+  eddy_worker_fail(worker, 78, "reader refused", "topic=%s reason=\"%s\"", name, why);
+  return -1;
+}
+
 /* Live ----------------------------------------------------------------------------------------------------------------------
  */
 
@@ -135,25 +148,11 @@ static void begin_replay(struct eddy_worker *worker, struct eddy_partition *part
 /* Redis ---------------------------------------------------------------------------------------------------------------------
  */
 
-static int open_trigger_reader(struct eddy_worker *worker) {
-  char why[512];
-  rd_kafka_conf_t *conf = eddy_kafka_conf(worker->config, EDDY_KAFKA_READER, worker->index, why, sizeof(why));
-  struct eddy_kafka_reader_options options = {
-      .conf = conf, .topic = worker->topics.names[EDDY_OUTPUT_TRIGGER], .wake_fd = worker->wake_fd, .logger = worker->logger};
-  if (worker->trigger_reader) {
-    if (conf) rd_kafka_conf_destroy(conf);
-    return 0;
-  }
-  if (conf && eddy_kafka_reader_open(&worker->trigger_reader, &options, why, sizeof(why)) == 0) return 0;
-  eddy_worker_fail(worker, 78, "reader refused", "topic=%s reason=\"%s\"", worker->topics.names[EDDY_OUTPUT_TRIGGER], why);
-  return -1;
-}
-
 /* Stays where it is if that cannot be done now. */
 static void begin_resend(struct eddy_worker *worker, struct eddy_partition *partition) {
   const struct eddy_aggregate *aggregate = eddy_recovery_aggregate(partition->recovery);
   int64_t offset;
-  if (open_trigger_reader(worker) != 0) return;
+  if (open_reader(worker, &worker->trigger_reader, EDDY_KAFKA_READER, EDDY_OUTPUT_TRIGGER) != 0) return;
   int64_t since = aggregate->redis.since - RESEND_MARGIN_MS;
   rd_kafka_resp_err_t error =
       eddy_kafka_reader_at_time(worker->trigger_reader, partition->id, since > 0 ? since : 0, &offset, CALL_MS);
@@ -187,17 +186,6 @@ static void begin_view(struct eddy_worker *worker, struct eddy_partition *partit
 
 /* Changelog -----------------------------------------------------------------------------------------------------------------
  */
-
-static int open_reader(struct eddy_worker *worker) {
-  if (worker->reader) return 0;
-  char why[512];
-  rd_kafka_conf_t *conf = eddy_kafka_conf(worker->config, EDDY_KAFKA_RESTORER, worker->index, why, sizeof(why));
-  struct eddy_kafka_reader_options options = {
-      .conf = conf, .topic = worker->topics.names[EDDY_TOPIC_PROFILES], .wake_fd = worker->wake_fd, .logger = worker->logger};
-  if (conf && eddy_kafka_reader_open(&worker->reader, &options, why, sizeof(why)) == 0) return 0;
-  eddy_worker_fail(worker, 78, "reader refused", "topic=%s reason=\"%s\"", worker->topics.names[EDDY_TOPIC_PROFILES], why);
-  return -1;
-}
 
 static int64_t flush_events_of(const struct eddy_worker *worker) {
   uint32_t owned = 0;
@@ -253,7 +241,7 @@ static void found(struct eddy_worker *worker, struct eddy_partition *partition) 
   } else if (!worker->config->state.keep) {
     if (worker->redis) begin_view(worker, partition);
     begin_live(worker, partition);
-  } else if (open_reader(worker) == 0) {
+  } else if (open_reader(worker, &worker->reader, EDDY_KAFKA_RESTORER, EDDY_TOPIC_PROFILES) == 0) {
     begin_reading(worker, partition);
   }
 }
@@ -482,12 +470,11 @@ static void watch_partition(struct eddy_worker *worker, struct eddy_partition *p
   if (partition->state == EDDY_PARTITION_RESENDING) miss_triggers(worker, partition);
 }
 
-uint32_t eddy_restore_count(const struct eddy_worker *worker) {
-  uint32_t count = 0;
+static bool any_unfinished(const struct eddy_worker *worker) {
   for (int32_t i = 0; i < worker->partition_count; i++) {
-    if (worker->partitions[i] && worker->partitions[i]->state != EDDY_PARTITION_LIVE) count++;
+    if (worker->partitions[i] && worker->partitions[i]->state != EDDY_PARTITION_LIVE) return true;
   }
-  return count;
+  return false;
 }
 
 static bool any_finding(const struct eddy_worker *worker) {
@@ -499,7 +486,7 @@ static bool any_finding(const struct eddy_worker *worker) {
 
 bool eddy_restore_turn(struct eddy_worker *worker) {
   if (!any_finding(worker)) worker->finding_since = 0;
-  if (eddy_restore_count(worker) == 0) {
+  if (!any_unfinished(worker)) {
     eddy_restore_close(worker);
     return false;
   }

@@ -21,8 +21,6 @@ void eddy_restore_replayed(struct eddy_worker *worker, struct eddy_partition *pa
 void eddy_restore_anew(struct eddy_worker *worker, struct eddy_partition *partition, int64_t wait_ms);
 /* The partition goes away: stops reading for it. */
 void eddy_restore_cancel(struct eddy_worker *worker, struct eddy_partition *partition);
-/* Partitions that are not live. */
-uint32_t eddy_restore_count(const struct eddy_worker *worker);
 /* Closes the readers. */
 void eddy_restore_close(struct eddy_worker *worker);
 
