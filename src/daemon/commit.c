@@ -1,7 +1,6 @@
 #include "daemon/commit.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -55,10 +54,7 @@ static int outcome_ms(const struct eddy_worker *worker) {
 
 /* A dead letter must also pass the producer: one that does not would fail every transaction it is part of. */
 static void limit_dead_letters(struct eddy_topics *topics, const rd_kafka_conf_t *conf) {
-  char value[32];
-  size_t size = sizeof(value);
-  if (rd_kafka_conf_get(conf, "message.max.bytes", value, &size) != RD_KAFKA_CONF_OK) return;
-  size_t max = strtoul(value, NULL, 10);
+  size_t max = (size_t)eddy_kafka_conf_number(conf, "message.max.bytes", INT64_MAX);
   if (max < topics->dead_letter_max) topics->dead_letter_max = max;
 }
 
