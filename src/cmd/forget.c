@@ -16,6 +16,7 @@
 #include "codec/output_read.h"
 #include "daemon/clock.h"
 #include "daemon/topics.h"
+#include "source/kafka_offsets.h"
 
 static const char usage[] =
     "usage: eddy forget [-c FILE] [--wait] USER...\n\n"
@@ -123,9 +124,9 @@ static int refuse(const char *what, const char *why) {
 static int start_reading(struct forget *forget, const char *topic, int32_t partitions) {
   rd_kafka_resp_err_t error = eddy_cmd_reading_open(&forget->reading, forget->reader.kafka, topic);
   for (int32_t i = 0; i < partitions && !error; i++) {
-    int64_t low, high;
-    error = rd_kafka_query_watermark_offsets(forget->reader.kafka, topic, i, &low, &high, EDDY_CMD_REACH_MS);
-    if (!error) error = eddy_cmd_reading_start(&forget->reading, i, high);
+    int64_t end;
+    error = eddy_kafka_offset_ask(forget->reader.kafka, topic, i, RD_KAFKA_OFFSET_END, &end, EDDY_CMD_REACH_MS);
+    if (!error) error = eddy_cmd_reading_start(&forget->reading, i, end);
   }
   return error ? refuse(topic, eddy_cmd_client_why(&forget->reader, error)) : 0;
 }

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "cmd/cmd.h"
+#include "source/kafka_offsets.h"
 
 enum { LAST_MAX = 1000000000, SILENCE_MAX_MS = 30000 };
 
@@ -50,7 +51,7 @@ static rd_kafka_resp_err_t limit(struct eddy_cmd_topic_reader *reader, int32_t p
   struct eddy_cmd_span *span = &reader->spans[partition];
   int64_t low, high;
   rd_kafka_resp_err_t error =
-      rd_kafka_query_watermark_offsets(reader->client.kafka, reader->name, partition, &low, &high, EDDY_CMD_REACH_MS);
+      eddy_kafka_offset_bounds(reader->client.kafka, reader->name, partition, &low, &high, EDDY_CMD_REACH_MS);
   if (error) return error;
   if (*offset == RD_KAFKA_OFFSET_END) *offset = high;
   if (*offset <= RD_KAFKA_OFFSET_TAIL(0)) *offset = high - (RD_KAFKA_OFFSET_TAIL(0) - *offset);
