@@ -1,0 +1,53 @@
+/* One connection of the HTTP server, from accept to close: a state machine whose only setter is set_phase. The server's thread
+ * only; included by daemon/http.c and daemon/http_connection.c.
+ */
+#ifndef EDDY_DAEMON_HTTP_CONNECTION_H
+#define EDDY_DAEMON_HTTP_CONNECTION_H
+
+#include <pthread.h>
+#include <uv.h>
+
+#include "daemon/http_head.h"
+
+enum eddy_http_phase {
+  EDDY_HTTP_IDLE,    /* between requests */
+  EDDY_HTTP_READING, /* a part of a head is here */
+  EDDY_HTTP_WRITING, /* not reading: what the peer sends meanwhile waits in the kernel */
+  EDDY_HTTP_LINGER,  /* answered for the last time; reads on for a moment, else a reset could overtake the answer */
+  EDDY_HTTP_CLOSING,
+};
+
+struct eddy_http_connection {
+  struct eddy_http *http;
+  struct eddy_http_connection *next, *before;
+  uv_tcp_t tcp;
+  uv_timer_t timer;
+  uv_write_t write;
+  enum eddy_http_phase phase;
+  int open_handles;
+  bool keep_alive;
+  size_t used;
+  char head[EDDY_HTTP_HEAD_MAX];
+  char reply_head[EDDY_HTTP_REPLY_HEAD_MAX];
+  struct eddy_http_reply reply;
+};
+
+struct eddy_http {
+  uv_loop_t loop;
+  uv_tcp_t server;
+  uv_async_t stop;
+  pthread_t thread;
+  bool started;
+  eddy_http_answer_fn answer;
+  void *ctx;
+  struct eddy_http_connection *connections;
+  unsigned count;
+  char address[EDDY_HTTP_ADDRESS_MAX];
+};
+
+/* uv_connection_cb of http->server, whose data is the eddy_http. */
+void eddy_http_on_connection(uv_stream_t *server, int status);
+/* Closes all; they are freed when the loop has run on. */
+void eddy_http_drop_all(struct eddy_http *http);
+
+#endif
