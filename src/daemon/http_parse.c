@@ -57,7 +57,7 @@ static int read_request_line(struct eddy_str line, struct eddy_http_request *req
   if (line.len != 8 || memcmp(line.data, "HTTP/", 5) != 0) return -400;
   if (memcmp(line.data + 5, "1.1", 3) != 0 && memcmp(line.data + 5, "1.0", 3) != 0) return -505;
   if (target.len == 0 || target.data[0] != '/' || !is_printable(target, false)) return -400;
-  request->keep_alive = line.data[7] == '1';
+  request->keep_alive = request->chunks = line.data[7] == '1';
   request->path = request->query = target;
   if (!split(&request->query, '?', &request->path)) request->query = (struct eddy_str){0};
   return 0;
@@ -73,6 +73,13 @@ static void read_connection(struct eddy_str value, struct eddy_http_request *req
   } while (value.len > 0);
 }
 
+/* A field that may be there once. */
+static int read_once(struct eddy_str *field, struct eddy_str value) {
+  if (field->data) return -400;
+  *field = value;
+  return 0;
+}
+
 static int read_field(struct eddy_str line, struct eddy_http_request *request) {
   struct eddy_str name;
   if (!split(&line, ':', &name) || !is_token(name) || !is_printable(line, true)) return -400;
@@ -80,9 +87,8 @@ static int read_field(struct eddy_str line, struct eddy_http_request *request) {
   if (same(name, "transfer-encoding")) return -501;
   if (same(name, "content-length") && !same(value, "0")) return -413;
   if (same(name, "connection")) read_connection(value, request);
-  if (!same(name, "host")) return 0;
-  if (request->host.data) return -400;
-  request->host = value;
+  if (same(name, "host")) return read_once(&request->host, value);
+  if (same(name, "authorization")) return read_once(&request->authorization, value);
   return 0;
 }
 
@@ -115,4 +121,41 @@ bool eddy_http_host_is_local(struct eddy_str host) {
     if ((name.data[i] < '0' || name.data[i] > '9') && name.data[i] != '.') return false;
   }
   return name.len > 0;
+}
+
+bool eddy_http_bearer_is(struct eddy_str authorization, const char *token) {
+  struct eddy_str scheme, given = authorization;
+  size_t size = token ? strlen(token) : 0;
+  if (size == 0 || !split(&given, ' ', &scheme) || !same(scheme, "bearer")) return false;
+  given = trimmed(given);
+  size_t different = given.len ^ size;
+  for (uint32_t i = 0; i < given.len; i++) different |= (size_t)(unsigned char)(given.data[i] ^ token[i % size]);
+  return different == 0;
+}
+
+static int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The byte at the front of the text, which loses it; -1 for a broken escape. */
+static int next_byte(struct eddy_str *text) {
+  int size = text->data[0] == '%' ? 3 : 1;
+  if (text->len < (uint32_t)size) return -1;
+  int high = size == 3 ? hex_digit(text->data[1]) : 0, low = size == 3 ? hex_digit(text->data[2]) : 0;
+  int byte = size == 3 ? high * 16 + low : (unsigned char)text->data[0];
+  *text = (struct eddy_str){text->data + size, text->len - (uint32_t)size};
+  return high < 0 || low < 0 ? -1 : byte;
+}
+
+int eddy_http_percent_decode(struct eddy_str text, char *out, size_t capacity) {
+  size_t size = 0;
+  while (text.len > 0) {
+    int byte = next_byte(&text);
+    if (byte <= 0 || size == capacity) return -1;
+    out[size++] = (char)byte;
+  }
+  if (size < capacity) out[size] = '\0';
+  return (int)size;
 }
