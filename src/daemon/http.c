@@ -48,6 +48,7 @@ static int read_back(struct eddy_http *http) {
   bool six = address.ss_family == AF_INET6;
   error = six ? uv_ip6_name((struct sockaddr_in6 *)&address, host, sizeof(host))
               : uv_ip4_name((struct sockaddr_in *)&address, host, sizeof(host));
+  http->loopback = is_loopback(&address);
   unsigned port = ntohs(six ? ((struct sockaddr_in6 *)&address)->sin6_port : ((struct sockaddr_in *)&address)->sin_port);
   snprintf(http->address, sizeof(http->address), "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "", port);
   return error;
@@ -56,13 +57,19 @@ static int read_back(struct eddy_http *http) {
 /* Life -------------------------------------------------------------------------------------------------------------------- */
 
 static void close_all(struct eddy_http *http) {
+  eddy_http_drop_all(http);
   uv_close((uv_handle_t *)&http->server, NULL);
   uv_close((uv_handle_t *)&http->stop, NULL);
-  eddy_http_drop_all(http);
+  uv_close((uv_handle_t *)&http->nudge, NULL);
+  uv_close((uv_handle_t *)&http->poll, NULL);
 }
 
 static void on_stop(uv_async_t *async) {
   close_all(async->data);
+}
+
+static void on_nudge(uv_async_t *async) {
+  eddy_http_poll(async->data);
 }
 
 static void *run_loop(void *argument) {
@@ -77,6 +84,15 @@ static int bind_to(struct eddy_http *http, const struct sockaddr_storage *addres
   return error ? error : read_back(http);
 }
 
+static void init_handles(struct eddy_http *http) {
+  uv_tcp_init(&http->loop, &http->server);
+  uv_async_init(&http->loop, &http->stop, on_stop);
+  uv_async_init(&http->loop, &http->nudge, on_nudge);
+  uv_timer_init(&http->loop, &http->poll);
+  http->server.data = http->stop.data = http->nudge.data = http->poll.data = http;
+  eddy_http_be_patient(http);
+}
+
 int eddy_http_open(struct eddy_http **out, const char *listen, char *why, size_t size) {
   struct sockaddr_storage address;
   struct eddy_http *http = calloc(1, sizeof(*http));
@@ -86,9 +102,7 @@ int eddy_http_open(struct eddy_http **out, const char *listen, char *why, size_t
     free(http);
     return -1;
   }
-  uv_tcp_init(&http->loop, &http->server);
-  uv_async_init(&http->loop, &http->stop, on_stop);
-  http->server.data = http->stop.data = http;
+  init_handles(http);
   int error = bind_to(http, &address);
   if (error) {
     snprintf(why, size, "%s", uv_strerror(error));
@@ -101,6 +115,14 @@ int eddy_http_open(struct eddy_http **out, const char *listen, char *why, size_t
 
 const char *eddy_http_address(const struct eddy_http *http) {
   return http->address;
+}
+
+bool eddy_http_is_loopback(const struct eddy_http *http) {
+  return http->loopback;
+}
+
+void eddy_http_nudge(struct eddy_http *http) {
+  uv_async_send(&http->nudge);
 }
 
 int eddy_http_start(struct eddy_http *http, eddy_http_answer_fn answer_fn, void *ctx) {
