@@ -34,7 +34,7 @@ struct eddy_schema_registry {
   struct eddy_registry_client *client; /* the thread's */
   struct eddy_registry_subject subjects[EDDY_REGISTRY_SUBJECTS_MAX];
   size_t subject_count;
-  bool add, away; /* away: the thread's; said so */
+  bool add;
   int64_t wait_min_ms, minute_ms;
   int64_t wait_ms; /* the thread's: the next one */
   struct eddy_rng rng;
@@ -53,6 +53,8 @@ struct eddy_schema_registry {
   enum eddy_registry_ids state;
   uint32_t ids[EDDY_REGISTRY_SUBJECTS_MAX];
   char why[768];
+  bool away; /* said so */
+  uint64_t answered, failed;
 };
 
 static int64_t now_ms(void) {
@@ -141,6 +143,13 @@ enum eddy_registry_ids eddy_schema_registry_ids(struct eddy_schema_registry *reg
   return state;
 }
 
+struct eddy_registry_stats eddy_schema_registry_stats(struct eddy_schema_registry *registry) {
+  pthread_mutex_lock(&registry->lock);
+  struct eddy_registry_stats stats = {registry->away, registry->answered, registry->failed, registry->known_count};
+  pthread_mutex_unlock(&registry->lock);
+  return stats;
+}
+
 /* The thread ----------------------------------------------------------------------------------------------------------------*/
 
 /* Each wait is twice the last, give or take half: a registry that comes back is not met by all at once. Closing ends it. */
@@ -154,15 +163,25 @@ static void wait_a_while(struct eddy_schema_registry *registry) {
   pthread_mutex_unlock(&registry->lock);
 }
 
+/* Counts; true if it was away before. */
+static bool note_answer(struct eddy_schema_registry *registry, bool away) {
+  pthread_mutex_lock(&registry->lock);
+  bool was_away = registry->away;
+  registry->away = away;
+  ++*(away ? &registry->failed : &registry->answered);
+  pthread_mutex_unlock(&registry->lock);
+  return was_away;
+}
+
 /* Whether there is an answer; says when that changes, and waits if there is none. */
 static bool is_answered(struct eddy_schema_registry *registry, const struct eddy_registry_answer *answer) {
   if (atomic_load(&registry->stop)) return false;
   bool away = answer->result == EDDY_REGISTRY_AWAY;
-  if (away && !registry->away)
+  bool was_away = note_answer(registry, away);
+  if (away && !was_away)
     eddy_log(registry->logger, EDDY_LOG_WARN, "schema registry cannot be used, waiting for it", "reason=\"%s\" hint=\"%s\"",
              answer->why, answer->hint);
-  if (!away && registry->away) eddy_log(registry->logger, EDDY_LOG_INFO, "schema registry is back", NULL);
-  registry->away = away;
+  if (!away && was_away) eddy_log(registry->logger, EDDY_LOG_INFO, "schema registry is back", NULL);
   if (away)
     wait_a_while(registry);
   else

@@ -47,4 +47,11 @@ enum eddy_registry_ids { EDDY_REGISTRY_IDS_READY, EDDY_REGISTRY_IDS_WAIT, EDDY_R
 enum eddy_registry_ids eddy_schema_registry_ids(struct eddy_schema_registry *registry, uint32_t *ids, char *why,
                                                 size_t why_size);
 
+struct eddy_registry_stats {
+  bool away;                 /* the last question had no answer */
+  uint64_t answered, failed; /* questions, ever */
+  uint64_t schemas;          /* kept */
+};
+struct eddy_registry_stats eddy_schema_registry_stats(struct eddy_schema_registry *registry);
+
 #endif
