@@ -115,9 +115,9 @@ int eddy_config_load(struct eddy_config *config, const char *path, FILE *errors)
 void eddy_config_free(struct eddy_config *config) {
   if (!config) return;
   char *owned[] = {
-      config->path,         config->app,           config->instance,          config->kafka.brokers,     config->kafka.input,
-      config->kafka.group,  config->kafka.schemas, config->redis.url,         config->state.erasure_key, config->http.listen,
-      config->registry.url, config->registry.user, config->registry.password, config->registry.ca_file};
+      config->path,        config->app,           config->instance,      config->kafka.brokers,     config->kafka.input,
+      config->kafka.group, config->kafka.schemas, config->redis.url,     config->state.erasure_key, config->http.listen,
+      config->http.token,  config->registry.url,  config->registry.user, config->registry.password, config->registry.ca_file};
   for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) free(owned[i]);
   for (size_t i = 0; i < config->kafka.property_count; i++) {
     free(config->kafka.properties[i].name);

@@ -76,8 +76,9 @@ struct eddy_config {
   } model;
 
   struct {
-    char *listen;    /* ADDRESS:PORT on loopback, default 127.0.0.1:8377; NULL = none */
+    char *listen;    /* ADDRESS:PORT, default 127.0.0.1:8377; NULL = none */
     bool listen_set; /* else: a port that is taken is a warning, not an end */
+    char *token;     /* what personal data is told to (Authorization: Bearer); NULL = none: on loopback only */
   } http;
 
   struct {

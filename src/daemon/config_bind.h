@@ -106,6 +106,7 @@ const char *eddy_config_check_instance(const char *text);
 const char *eddy_config_check_topic(const char *text);
 const char *eddy_config_check_currency(const char *text);
 const char *eddy_config_check_secret(const char *text);
+const char *eddy_config_check_token(const char *text);
 const char *eddy_config_check_user(const char *text);
 const char *eddy_config_check_password(const char *text);
 

@@ -41,6 +41,13 @@ const char *eddy_config_check_secret(const char *text) {
   return length >= 16 && length <= 255 ? NULL : "16 to 255 characters";
 }
 
+const char *eddy_config_check_token(const char *text) {
+  bool printable = true;
+  for (const char *at = text; *at; at++) printable = printable && *at > ' ' && *at < 0x7f;
+  size_t length = strlen(text);
+  return printable && length >= 16 && length <= 255 ? NULL : "16 to 255 printable ASCII characters without spaces";
+}
+
 const char *eddy_config_check_user(const char *text) {
   return text[0] && strlen(text) < 256 && !strchr(text, ':') ? NULL : "1 to 255 characters without a colon";
 }

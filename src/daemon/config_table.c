@@ -217,9 +217,15 @@ static const struct eddy_config_key trigger_keys[] = {
 static const struct eddy_config_key http_keys[] = {
     {.name = "listen", .type = EDDY_CONFIG_SPECIAL, AT(http.listen), .set = eddy_config_set_listen,
      .put = eddy_config_put_listen,
-     .form = "loopback ADDRESS:PORT, or none",
-     .meaning = "where run answers `/metrics`, `/healthz`, `/readyz`, `/api/segments`. A port that is taken ends run with code "
-                "69; left out, with a warning, if this key is not given"},
+     .form = "ADDRESS:PORT, or none",
+     .meaning = "where run answers `/metrics`, `/healthz`, `/readyz`, `/api/...`: plain HTTP, so an address that is not on "
+                "loopback belongs behind a proxy with TLS. A port that is taken ends run with code 69; left out, with a "
+                "warning, if this key is not given"},
+    {.name = "token", .type = EDDY_CONFIG_TEXT, AT(http.token), .check = eddy_config_check_token, .secret = true,
+     .fallback = "none: personal data on loopback only",
+     .meaning = "secret that opens personal data (`/api/users`, `/api/triggers`), sent as `Authorization: Bearer`; without one "
+                "they are answered on a loopback address only. At least 16 printable ASCII characters without spaces, from "
+                "`${file:...}` or `${VAR}`"},
 };
 
 static const struct eddy_config_key log_keys[] = {

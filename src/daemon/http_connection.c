@@ -16,6 +16,7 @@ void eddy_http_be_patient(struct eddy_http *http) {
       [EDDY_HTTP_WRITING] = WRITE_MS, [EDDY_HTTP_STREAMING] = WRITE_MS, [EDDY_HTTP_LINGER] = LINGER_MS,
   };
   memcpy(http->patience, patience, sizeof(patience));
+  http->poll_ms = POLL_MS;
 }
 
 static void on_poll(uv_timer_t *timer) {
@@ -30,7 +31,7 @@ static void count_phase(struct eddy_http *http, enum eddy_http_phase old, enum e
   if (!asked)
     uv_timer_stop(&http->poll);
   else if (!uv_is_active((uv_handle_t *)&http->poll))
-    uv_timer_start(&http->poll, on_poll, POLL_MS, POLL_MS);
+    uv_timer_start(&http->poll, on_poll, http->poll_ms, http->poll_ms);
 }
 
 static void on_timer(uv_timer_t *timer);

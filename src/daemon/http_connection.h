@@ -56,10 +56,11 @@ struct eddy_http {
   unsigned count;                      /* of connections */
   unsigned phases[EDDY_HTTP_PHASES];   /* of connections in each phase */
   uint64_t patience[EDDY_HTTP_PHASES]; /* ms */
+  uint64_t poll_ms;
   char address[EDDY_HTTP_ADDRESS_MAX];
 };
 
-/* What each phase may take; of STREAMING: a part that is on its way. */
+/* Sets what each phase may take (of STREAMING: a part that is on its way), and how often is asked. */
 void eddy_http_be_patient(struct eddy_http *http);
 /* uv_connection_cb of http->server, whose data is the eddy_http. */
 void eddy_http_on_connection(uv_stream_t *server, int status);

@@ -47,10 +47,10 @@ def test_init_never_writes_over_a_file(tmp_path):
 def test_show_is_a_configuration_again_without_secrets(tmp_path):
     (tmp_path / "key").write_text("hunter2hunter2hunter2\n")
     (tmp_path / "eddy.yaml").write_text("app: ${APP}\nredis: {url: 'redis://u:hunter2@localhost'}\nprofile: {erasure_key: '${file:key}'}\n"
-                                        "kafka: {properties: {sasl.password: hunter2}}\nmodel: {half_life: 48h}\n")
+                                        "http: {token: '${file:key}'}\nkafka: {properties: {sasl.password: hunter2}}\nmodel: {half_life: 48h}\n")
     shown = eddy("config", "show", "--effective", "-c", "eddy.yaml", folder=tmp_path, env={**os.environ, "APP": "shop"})
     assert shown.returncode == 0 and shown.stderr == ""
-    assert "hunter2" not in shown.stdout and shown.stdout.count("(secret)") == 3
+    assert "hunter2" not in shown.stdout and shown.stdout.count("(secret)") == 4
     assert "\napp: shop\n" in shown.stdout and "\n  half_life: 2d\n" in shown.stdout and "\n  input: shop.events\n" in shown.stdout
     (tmp_path / "again.yaml").write_text(shown.stdout.replace("(secret)", "0123456789abcdef"))
     again = eddy("config", "show", "-c", "again.yaml", folder=tmp_path)

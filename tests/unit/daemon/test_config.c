@@ -81,6 +81,7 @@ static void every_section_is_read(void **state) {
         "  viewed_items: 5, attributes: 3, armed_times: 9, fired_marks: 8, tail_bytes: 4KiB}\n"
         "model: {segments: 8, half_life: 3d, epoch: 1_000, buffer_min: 500, train: false, switch_margin: 0.25, evidence_min: 0, "
         "sweep: false}\n"
+        "http: {listen: '0.0.0.0:8377', token: 0123456789abcdef}\n"
         "log: {level: debug, format: json}\n");
   assert_string_equal(config.instance, "a-1");
   assert_int_equal(config.workers, 4);
@@ -120,6 +121,8 @@ static void every_section_is_read(void **state) {
   assert_int_equal(config.model.epoch, 1000);
   assert_true(config.spec.switch_margin == 0.25f);
   assert_false(config.spec.sweep);
+  assert_string_equal(config.http.listen, "0.0.0.0:8377");
+  assert_string_equal(config.http.token, "0123456789abcdef");
   assert_int_equal(config.log.level, EDDY_LOG_DEBUG);
   assert_true(config.log.json);
   eddy_config_free(&config);

@@ -64,7 +64,10 @@ static const struct mistake mistakes[] = {
     {"registry: {user: me}\n", ":1:18:", "no use without `registry.url`", ""},
     {"registry: {urls: 'http://a'}\n", ":1:12:", "unknown key `urls` in registry", "did you mean `url`?"},
     {"registri: {}\n", ":1:1:", "unknown key `registri`", "did you mean `registry`?"},
-    {"http: {listen: '0.0.0.0:8377'}\n", ":1:16:", "must be a loopback address", ""},
+    {"http: {listen: 'shop.example:8377'}\n", ":1:16:", "expected ADDRESS:PORT such as 127.0.0.1:8377, or none", ""},
+    {"http: {token: short}\n", ":1:15:", "16 to 255 printable ASCII characters without spaces", ""},
+    {"http: {token: 'one that has a space'}\n", ":1:15:", "16 to 255 printable ASCII characters without spaces", ""},
+    {"http: {token: 0123456789abcd\xc3\xa9}\n", ":1:15:", "16 to 255 printable ASCII characters without spaces", ""},
     {"http: {listen: 8377}\n", ":1:16:", "expected ADDRESS:PORT such as 127.0.0.1:8377, or none", ""},
     /* shapes */
     {"kafka: localhost\n", ":1:8:", "`kafka` must be a mapping", ""},

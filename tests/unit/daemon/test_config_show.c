@@ -115,12 +115,14 @@ static void secrets_are_not_shown(void **state) {
       "redis: {url: 'redis://me:hunter2@redis:6379/1'}\n"
       "profile: {erasure_key: hunter2hunter2hunter2}\n"
       "registry: {url: 'http://a,http://me:hunter2@b/x', user: me, password: hunter2}\n"
+      "http: {token: hunter2hunter2hunter2}\n"
       "kafka: {properties: {sasl.password: hunter2, sasl.username: me, ssl.key.password: hunter2}}\n");
   assert_null(strstr(text, "hunter2"));
   assert_has(text, "  url: \"redis://me:(secret)@redis:6379/1\"\n");
   assert_has(text, "  url: [http://a, \"http://me:(secret)@b/x\"]\n");
   assert_has(text, "  password: \"(secret)\"\n");
   assert_has(text, "  erasure_key: \"(secret)\"\n");
+  assert_has(text, "  token: \"(secret)\"\n");
   assert_has(text, "    sasl.password: \"(secret)\"\n");
   assert_has(text, "    sasl.username: me\n");
   free(text);
@@ -133,6 +135,7 @@ static void what_has_no_value_is_a_comment(void **state) {
   (void)state;
   char *text = show("");
   assert_has(text, "\n# seed: from `app`\n");
+  assert_has(text, "\n  # token: none: personal data on loopback only\n");
   assert_has(text, "\n  # url: none: no Redis\n");
   assert_has(text, "\n  # at_end: wall (run), newest (replay)\n");
   assert_has(text, "\n  buffer_min: 0  # max(4096, 64 * segments)\n");

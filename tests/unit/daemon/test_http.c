@@ -1,6 +1,8 @@
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/http.h"
+#include "daemon/http_connection.h"
 
 /* Parser ------------------------------------------------------------------------------------------------------------------ */
 
@@ -69,39 +71,210 @@ static void test_only_local_hosts_pass(void **state) {
   assert_false(is_local("evil.example") || is_local("evil.example:80") || is_local("localhost.evil.example") || is_local(""));
 }
 
-static void test_only_loopback_is_listened_on(void **state) {
+static void test_any_address_can_be_listened_on(void **state) {
   (void)state;
-  assert_null(eddy_http_address_check("127.0.0.1:0"));
-  assert_null(eddy_http_address_check("localhost:8377"));
-  assert_null(eddy_http_address_check("[::1]:8377"));
-  assert_non_null(strstr(eddy_http_address_check("0.0.0.0:8377"), "token"));
-  assert_non_null(strstr(eddy_http_address_check("[::]:8377"), "token"));
+  const char *const fine[] = {"127.0.0.1:0", "localhost:8377", "[::1]:8377", "0.0.0.0:8377", "[::]:8377", "192.168.1.5:80"};
+  for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) assert_null(eddy_http_address_check(fine[i]));
   const char *const wrong[] = {"8377", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "a:1", ":1", "[:1", ""};
   for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) assert_non_null(eddy_http_address_check(wrong[i]));
+}
+
+static struct eddy_str str(const char *text) {
+  return (struct eddy_str){text, (uint32_t)strlen(text)};
+}
+
+static void test_who_asks_is_read_once(void **state) {
+  (void)state;
+  struct eddy_http_request request;
+  const char one[] = "GET / HTTP/1.0\r\nauthorization:  Bearer x \r\n\r\n";
+  assert_true(eddy_http_parse(one, sizeof(one) - 1, &request) > 0);
+  assert_int_equal(request.authorization.len, 8);
+  assert_memory_equal(request.authorization.data, "Bearer x", 8);
+  assert_false(request.chunks);
+  const char none[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  assert_true(eddy_http_parse(none, sizeof(none) - 1, &request) > 0);
+  assert_null(request.authorization.data);
+  assert_true(request.chunks);
+  assert_int_equal(parse("GET / HTTP/1.0\r\nAuthorization: Bearer x\r\nAuthorization: Bearer x\r\n\r\n"), -400);
+}
+
+static void test_a_bearer_has_the_token(void **state) {
+  (void)state;
+  static const char token[] = "0123456789abcdef";
+  const char *const right[] = {"Bearer 0123456789abcdef", "bearer 0123456789abcdef", "BEARER   0123456789abcdef"};
+  for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) assert_true(eddy_http_bearer_is(str(right[i]), token));
+  const char *const wrong[] = {"",
+                               "Bearer",
+                               "Bearer ",
+                               "0123456789abcdef",
+                               "Basic 0123456789abcdef",
+                               "Bearer0123456789abcdef",
+                               "Bearer 0123456789abcde",
+                               "Bearer 0123456789abcdeF",
+                               "Bearer 0123456789abcdef0",
+                               "Bearer 0123456789abcdef0123456789abcdef",
+                               "Bearer 0123456789abcdef x"};
+  for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) assert_false(eddy_http_bearer_is(str(wrong[i]), token));
+  assert_false(eddy_http_bearer_is((struct eddy_str){0}, token));
+  assert_false(eddy_http_bearer_is(str("Bearer "), ""));
+  assert_false(eddy_http_bearer_is(str("Bearer x"), NULL));
+}
+
+static void test_a_path_segment_is_decoded(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    int length;
+    const char *plain;
+  } cases[] = {{"", 0, ""},
+               {"ann", 3, "ann"},
+               {"a%20b", 3, "a b"},
+               {"a+b", 3, "a+b"},
+               {"%c3%A4%2F", 3, "\xc3\xa4/"},
+               {"%25", 1, "%"},
+               {"%2525", 3, "%25"},
+               {"12345678", 8, "12345678"},
+               {"123456789", -1, ""},
+               {"%", -1, ""},
+               {"%4", -1, ""},
+               {"a%4", -1, ""},
+               {"%4g", -1, ""},
+               {"%g4", -1, ""},
+               {"%00", -1, ""},
+               {"%%41", -1, ""},
+               {"% 41", -1, ""},
+               {"%+1", -1, ""}};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    char out[8];
+    assert_int_equal(eddy_http_percent_decode(str(cases[i].text), out, sizeof(out)), cases[i].length);
+    if (cases[i].length > 0) assert_memory_equal(out, cases[i].plain, (size_t)cases[i].length);
+  }
+  char byte;
+  assert_int_equal(eddy_http_percent_decode((struct eddy_str){"a\0b", 3}, (char[8]){0}, 8), -1);
+  assert_int_equal(eddy_http_percent_decode(str("a"), &byte, 0), -1);
+  assert_int_equal(eddy_http_percent_decode((struct eddy_str){0}, &byte, 1), 0);
 }
 
 /* Server ------------------------------------------------------------------------------------------------------------------ */
 
 enum { BODY = 3000000 }; /* larger than what a socket takes at once */
 
-static void answer(void *ctx, const struct eddy_http_request *request, struct eddy_http_reply *reply) {
+/* What the handler's replies wait for, and what became of them. */
+static struct {
+  atomic_bool ready;  /* /wait has its answer */
+  atomic_int given;   /* lines that /lines may send */
+  atomic_bool over;   /* /lines ends */
+  atomic_int asked;   /* calls of more */
+  atomic_int gone;    /* calls of gone */
+  atomic_bool behind; /* more was called with bytes that were not sent yet */
+} scene;
+
+static enum eddy_http_more more_wait(void *ctx, struct eddy_http_reply *reply) {
   (void)ctx;
-  if (request->path.len == 4 && memcmp(request->path.data, "/big", 4) == 0) {
+  atomic_fetch_add(&scene.asked, 1);
+  if (!atomic_load(&scene.ready)) return EDDY_HTTP_WAIT;
+  eddy_buffer_append(&reply->body, "there", 5);
+  return EDDY_HTTP_END;
+}
+
+static enum eddy_http_more more_lines(void *ctx, struct eddy_http_reply *reply) {
+  int *sent = ctx;
+  char line[16];
+  atomic_fetch_add(&scene.asked, 1);
+  if (reply->body.size > 0) atomic_store(&scene.behind, true);
+  bool over = atomic_load(&scene.over);
+  for (; *sent < atomic_load(&scene.given); ++*sent) {
+    eddy_buffer_append(&reply->body, line, (size_t)snprintf(line, sizeof(line), "line %d\n", *sent));
+  }
+  return over ? EDDY_HTTP_END : EDDY_HTTP_WAIT;
+}
+
+enum { FLOOD = 65536 };
+
+static enum eddy_http_more more_flood(void *ctx, struct eddy_http_reply *reply) {
+  (void)ctx;
+  atomic_fetch_add(&scene.asked, 1);
+  if (reply->body.size > 0) atomic_store(&scene.behind, true);
+  eddy_buffer_reserve(&reply->body, FLOOD);
+  memset(reply->body.data, 'x', FLOOD);
+  reply->body.size = FLOOD;
+  return EDDY_HTTP_WAIT;
+}
+
+static void on_gone(void *ctx) {
+  free(ctx);
+  atomic_fetch_add(&scene.gone, 1);
+}
+
+static bool is(const struct eddy_http_request *request, const char *path) {
+  return request->path.len == strlen(path) && memcmp(request->path.data, path, request->path.len) == 0;
+}
+
+static void answer_later(struct eddy_http_reply *reply, bool stream,
+                         enum eddy_http_more (*more)(void *, struct eddy_http_reply *)) {
+  reply->more = more;
+  reply->gone = on_gone;
+  reply->ctx = calloc(1, sizeof(int)); /* a leak if gone does not come */
+  reply->stream = stream;
+}
+
+static void answer(void *ctx, const struct eddy_http_request *request, struct eddy_http_reply *reply) {
+  static char longest[EDDY_HTTP_HEADERS_MAX + 1];
+  (void)ctx;
+  if (is(request, "/big")) {
     eddy_buffer_reserve(&reply->body, BODY);
     memset(reply->body.data, 'x', BODY);
     reply->body.size = BODY;
+  } else if (is(request, "/wait")) {
+    answer_later(reply, false, more_wait);
+  } else if (is(request, "/lines")) {
+    answer_later(reply, true, more_lines);
+  } else if (is(request, "/flood")) {
+    answer_later(reply, true, more_flood);
+  } else if (is(request, "/secret")) {
+    reply->status = eddy_http_bearer_is(request->authorization, "0123456789abcdef") ? 200 : 401;
+    if (reply->status == 401) reply->headers = "WWW-Authenticate: Bearer\r\n";
+  } else if (is(request, "/long")) {
+    memset(longest, 'x', sizeof(longest) - 1);
+    memcpy(longest, "X-Long: ", 8);
+    memcpy(longest + sizeof(longest) - 3, "\r\n", 2);
+    reply->headers = longest;
   } else {
     eddy_buffer_append(&reply->body, request->path.data, request->path.len);
     reply->status = request->path.len == 1 ? 404 : 200;
   }
 }
 
-static int start(void **state) {
+static struct eddy_http *open_at(const char *listen) {
   char why[200];
   struct eddy_http *http;
-  if (eddy_http_open(&http, "127.0.0.1:0", why, sizeof(why)) != 0 || eddy_http_start(http, answer, NULL) != 0) return -1;
+  memset(&scene, 0, sizeof(scene));
+  return eddy_http_open(&http, listen, why, sizeof(why)) == 0 ? http : NULL;
+}
+
+static int start(void **state) {
+  struct eddy_http *http = open_at("127.0.0.1:0");
   *state = http;
-  return 0;
+  return http ? eddy_http_start(http, answer, NULL) : -1;
+}
+
+/* What waits is asked after a nudge only: a test that needs the timer would not end. */
+static int start_without_timer(void **state) {
+  struct eddy_http *http = open_at("127.0.0.1:0");
+  if (!http) return -1;
+  http->poll_ms = 3600000;
+  *state = http;
+  return eddy_http_start(http, answer, NULL);
+}
+
+/* Gives nobody time; a stream enough that a busy machine is not taken for a peer that takes nothing. */
+static int start_impatient(void **state) {
+  struct eddy_http *http = open_at("127.0.0.1:0");
+  if (!http) return -1;
+  http->patience[EDDY_HTTP_PENDING] = 30;
+  http->patience[EDDY_HTTP_STREAMING] = 1000;
+  *state = http;
+  return eddy_http_start(http, answer, NULL);
 }
 
 static int stop(void **state) {
@@ -205,7 +378,273 @@ static void test_it_ends_with_requests_open(void **state) {
   close(idle);
 }
 
+/* Replies that wait, streams ---------------------------------------------------------------------------------------------- */
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+static void say(int fd, const char *text) {
+  assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+static int ask(const struct eddy_http *http, const char *text) {
+  int fd = dial(http);
+  say(fd, text);
+  return fd;
+}
+
+/* Reads on until what came ends like this. */
+static void hear(int fd, char *heard, size_t size, const char *end) {
+  size_t used = strlen(heard);
+  while (used < strlen(end) || strcmp(heard + used - strlen(end), end) != 0) {
+    ssize_t got = used + 1 < size ? recv(fd, heard + used, size - used - 1, 0) : 0;
+    if (got <= 0) fail_msg("after\n%s\nthe peer does not say\n%s", heard, end);
+    heard[used += (size_t)got] = '\0';
+  }
+}
+
+/* Closed by the server, with nothing more to say. */
+static void hear_the_end(int fd) {
+  char byte;
+  assert_int_equal(recv(fd, &byte, 1, 0), 0);
+  close(fd);
+}
+
+static void await(atomic_int *count, int least) {
+  for (int i = 0; i < 20000 && atomic_load(count) < least; i++) usleep(1000);
+  assert_true(atomic_load(count) >= least);
+}
+
+static void *answer_from_elsewhere(void *http) {
+  await(&scene.asked, 1);
+  atomic_store(&scene.ready, true);
+  eddy_http_nudge(http);
+  return NULL;
+}
+
+static pthread_t answer_soon(struct eddy_http *http) {
+  pthread_t thread;
+  assert_int_equal(pthread_create(&thread, NULL, answer_from_elsewhere, http), 0);
+  return thread;
+}
+
+static void test_a_reply_waits_for_a_nudge(void **state) {
+  pthread_t thread = answer_soon(*state);
+  expect(*state, "GET /wait" TAIL, "HTTP/1.1 200 OK\r\n",
+         "Content-Length: 5\r\nConnection: close\r\nCache-Control: no-store\r\n"
+         "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nX-Frame-Options: DENY\r\n\r\nthere");
+  pthread_join(thread, NULL);
+  assert_int_equal(scene.asked, 2);
+  assert_int_equal(scene.gone, 1);
+  expect(*state, "HEAD /wait" TAIL, "HTTP/1.1 200 OK\r\n", "DENY\r\n\r\n");
+  assert_int_equal(scene.gone, 2);
+}
+
+static void test_without_a_nudge_it_is_asked_now_and_then(void **state) {
+  int fd = ask(*state, GET("/wait")), other = ask(*state, GET("/lines"));
+  await(&scene.asked, 4);
+  atomic_store(&scene.ready, true);
+  char heard[1000] = "";
+  hear(fd, heard, sizeof(heard), "there");
+  close(fd);
+  close(other);
+}
+
+static void test_what_follows_a_reply_that_waits(void **state) {
+  char heard[2000] = "";
+  pthread_t thread = answer_soon(*state);
+  int fd = ask(*state, GET("/wait") GET("/x") GET("/last"));
+  hear(fd, heard, sizeof(heard), "/last");
+  pthread_join(thread, NULL);
+  assert_non_null(strstr(heard, "\r\n\r\nthereHTTP/1.1 200 OK\r\n"));
+  assert_non_null(strstr(heard, "\r\n\r\n/xHTTP/1.1 200 OK\r\n"));
+  say(fd, GET("/kept-alive"));
+  hear(fd, heard, sizeof(heard), "/kept-alive");
+  close(fd);
+  assert_int_equal(scene.gone, 1);
+}
+
+static void test_a_reply_does_not_wait_for_ever(void **state) {
+  expect(*state, "GET /wait" TAIL, "HTTP/1.1 504 Gateway Timeout\r\n", "Gateway Timeout\n");
+  assert_int_equal(scene.gone, 1);
+  char heard[2000] = "";
+  int fd = ask(*state, GET("/wait"));
+  hear(fd, heard, sizeof(heard), "Gateway Timeout\n");
+  say(fd, GET("/x"));
+  hear(fd, heard, sizeof(heard), "/x");
+  close(fd);
+}
+
+static void give_line(struct eddy_http *http) {
+  atomic_fetch_add(&scene.given, 1);
+  eddy_http_nudge(http);
+}
+
+static void end_lines(struct eddy_http *http) {
+  atomic_store(&scene.over, true);
+  eddy_http_nudge(http);
+}
+
+static void test_a_stream_goes_out_in_chunks(void **state) {
+  char heard[2000] = "";
+  int fd = ask(*state, GET("/lines"));
+  hear(fd, heard, sizeof(heard), "\r\n\r\n");
+  assert_non_null(strstr(heard, "\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"));
+  assert_null(strstr(heard, "Content-Length"));
+  heard[0] = '\0';
+  give_line(*state);
+  hear(fd, heard, sizeof(heard), "line 0\n\r\n");
+  say(fd, GET("/nobody-hears-this"));
+  give_line(*state);
+  hear(fd, heard, sizeof(heard), "line 1\n\r\n");
+  end_lines(*state);
+  hear(fd, heard, sizeof(heard), "0\r\n\r\n");
+  assert_string_equal(heard, "7\r\nline 0\n\r\n7\r\nline 1\n\r\n0\r\n\r\n");
+  hear_the_end(fd);
+  assert_int_equal(scene.gone, 1);
+  assert_false(scene.behind);
+}
+
+static void test_a_short_stream(void **state) {
+  scene.given = 1;
+  scene.over = true;
+  expect(*state, "GET /lines" TAIL, "HTTP/1.1 200 OK\r\n", "\r\n\r\n7\r\nline 0\n\r\n0\r\n\r\n");
+  expect(*state, "GET /lines HTTP/1.0\r\n\r\n",
+         "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close", "\r\n\r\nline 0\n");
+  scene.given = 0;
+  expect(*state, "GET /lines" TAIL, "HTTP/1.1 200 OK\r\n", "DENY\r\n\r\n0\r\n\r\n");
+  expect(*state, "GET /lines HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\n", "DENY\r\n\r\n");
+  assert_int_equal(scene.gone, 4);
+}
+
+static void test_an_old_peer_has_no_chunks(void **state) {
+  char heard[1000] = "";
+  int fd = ask(*state, "GET /lines HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  hear(fd, heard, sizeof(heard), "DENY\r\n\r\n");
+  give_line(*state);
+  hear(fd, heard, sizeof(heard), "DENY\r\n\r\nline 0\n");
+  end_lines(*state);
+  hear_the_end(fd);
+  assert_int_equal(scene.gone, 1);
+}
+
+static void test_the_head_of_a_stream_alone(void **state) {
+  expect(*state, "HEAD /lines HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 200 OK\r\n", "DENY\r\n\r\n");
+  assert_int_equal(scene.asked, 0);
+  assert_int_equal(scene.gone, 1);
+}
+
+/* Whatever the loop had to do before is done. */
+static void turn(struct eddy_http *http) {
+  for (int i = 0; i < 2; i++) expect(http, "GET /x" TAIL, "HTTP/1.1 200 OK\r\n", "/x");
+}
+
+static void test_a_slow_reader_is_asked_less(void **state) {
+  char *heard = malloc(BODY);
+  int fd = ask(*state, GET("/flood")), asked = -1;
+  for (int same = 0; same < 20; same = asked == scene.asked ? same + 1 : 0) {
+    asked = scene.asked;
+    eddy_http_nudge(*state);
+    turn(*state);
+  }
+  assert_in_range(asked, 1, 1000); /* what the kernel took: it holds at most some MB */
+  for (size_t left = (size_t)asked * FLOOD; left > 0;) {
+    ssize_t got = recv(fd, heard, left < BODY ? left : BODY, 0);
+    assert_true(got > 0);
+    left -= (size_t)got;
+  }
+  await(&scene.asked, asked + 1);
+  assert_false(scene.behind);
+  close(fd);
+  await(&scene.gone, 1);
+  free(heard);
+}
+
+static void test_who_takes_nothing_is_left(void **state) {
+  int idle = ask(*state, GET("/lines")), fd = ask(*state, GET("/flood"));
+  await(&scene.gone, 1);
+  close(fd);
+  char heard[1000] = "";
+  give_line(*state); /* the stream that had nothing to say is still there */
+  hear(idle, heard, sizeof(heard), "line 0\n\r\n");
+  close(idle);
+}
+
+static void test_a_stream_ends_with_its_reader(void **state) {
+  char heard[1000] = "";
+  int fd = ask(*state, GET("/lines"));
+  hear(fd, heard, sizeof(heard), "\r\n\r\n");
+  close(fd);
+  await(&scene.gone, 1);
+  fd = ask(*state, GET("/lines"));
+  heard[0] = '\0';
+  hear(fd, heard, sizeof(heard), "\r\n\r\n");
+  assert_int_equal(shutdown(fd, SHUT_WR), 0);
+  hear_the_end(fd);
+  await(&scene.gone, 2);
+}
+
+static void test_streams_have_a_limit(void **state) {
+  int fds[EDDY_HTTP_STREAMS_MAX];
+  for (int i = 0; i < EDDY_HTTP_STREAMS_MAX; i++) {
+    char heard[1000] = "";
+    fds[i] = ask(*state, GET("/lines"));
+    hear(fds[i], heard, sizeof(heard), "\r\n\r\n");
+  }
+  expect(*state, "GET /lines" TAIL, "HTTP/1.1 503 Service Unavailable\r\n", "Service Unavailable\n");
+  size_t size;
+  char *reply = talk(*state, "HEAD /lines" TAIL, &size);
+  assert_non_null(strstr(reply, "\r\nRetry-After: 5\r\n"));
+  free(reply);
+  assert_int_equal(scene.gone, 2);
+  close(fds[0]);
+  await(&scene.gone, 3);
+  atomic_store(&scene.over, true);
+  expect(*state, "GET /lines" TAIL, "HTTP/1.1 200 OK\r\n", "0\r\n\r\n");
+  for (int i = 1; i < EDDY_HTTP_STREAMS_MAX; i++) close(fds[i]);
+}
+
+static void test_it_ends_with_replies_open(void **state) {
+  char heard[1000] = "";
+  int waiting = ask(*state, GET("/wait") GET("/x")), stream = ask(*state, GET("/lines")), flood = ask(*state, GET("/flood"));
+  hear(stream, heard, sizeof(heard), "\r\n\r\n");
+  await(&scene.asked, 4);
+  eddy_http_close(*state);
+  assert_int_equal(scene.gone, 3);
+  char byte;
+  assert_true(recv(waiting, &byte, 1, 0) <= 0);
+  close(waiting);
+  close(stream);
+  close(flood);
+}
+
+static void test_headers_of_a_reply(void **state) {
+  expect(*state, "GET /secret" TAIL, "HTTP/1.1 401 Unauthorized\r\n", "\r\n\r\n");
+  expect(*state, "GET /secret HTTP/1.0\r\nAuthorization: Bearer 0123456789abcdef\r\n\r\n", "HTTP/1.1 200 OK\r\n", "\r\n\r\n");
+  size_t size;
+  char *reply = talk(*state, "GET /secret" TAIL, &size);
+  assert_non_null(strstr(reply, "\r\nWWW-Authenticate: Bearer\r\n"));
+  free(reply);
+  reply = talk(*state, "GET /long" TAIL, &size);
+  assert_non_null(strstr(reply, "\r\nX-Long: xxx"));
+  assert_non_null(strstr(reply, "xxx\r\nCache-Control"));
+  free(reply);
+}
+
+static void test_hosts_are_checked_on_loopback_only(void **state) {
+  static const char elsewhere[] = "GET /x HTTP/1.1\r\nHost: eddy.shop.example\r\nConnection: close\r\n\r\n";
+  assert_true(eddy_http_is_loopback(*state));
+  expect(*state, elsewhere, "HTTP/1.1 421 ", "Misdirected Request\n");
+  struct eddy_http *open = open_at("0.0.0.0:0");
+  assert_non_null(open);
+  assert_int_equal(eddy_http_start(open, answer, NULL), 0);
+  assert_false(eddy_http_is_loopback(open));
+  expect(open, elsewhere, "HTTP/1.1 200 OK\r\n", "/x");
+  eddy_http_close(open);
+}
+
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define NUDGED(test) cmocka_unit_test_setup_teardown(test, start_without_timer, stop)
+#define HURRIED(test) cmocka_unit_test_setup_teardown(test, start_impatient, stop)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
@@ -213,7 +652,10 @@ int main(void) {
       cmocka_unit_test(test_what_is_wrong_has_its_status),
       cmocka_unit_test(test_a_head_has_a_limit),
       cmocka_unit_test(test_only_local_hosts_pass),
-      cmocka_unit_test(test_only_loopback_is_listened_on),
+      cmocka_unit_test(test_any_address_can_be_listened_on),
+      cmocka_unit_test(test_who_asks_is_read_once),
+      cmocka_unit_test(test_a_bearer_has_the_token),
+      cmocka_unit_test(test_a_path_segment_is_decoded),
       SERVED(test_answers),
       SERVED(test_several_requests_at_a_time),
       SERVED(test_a_long_head_is_refused),
@@ -222,6 +664,21 @@ int main(void) {
       SERVED(test_connections_have_a_limit),
       SERVED(test_an_address_that_is_taken_is_said_so),
       cmocka_unit_test_setup(test_it_ends_with_requests_open, start),
+      NUDGED(test_a_reply_waits_for_a_nudge),
+      SERVED(test_without_a_nudge_it_is_asked_now_and_then),
+      NUDGED(test_what_follows_a_reply_that_waits),
+      HURRIED(test_a_reply_does_not_wait_for_ever),
+      NUDGED(test_a_stream_goes_out_in_chunks),
+      NUDGED(test_a_short_stream),
+      NUDGED(test_an_old_peer_has_no_chunks),
+      NUDGED(test_the_head_of_a_stream_alone),
+      NUDGED(test_a_slow_reader_is_asked_less),
+      HURRIED(test_who_takes_nothing_is_left),
+      NUDGED(test_a_stream_ends_with_its_reader),
+      NUDGED(test_streams_have_a_limit),
+      cmocka_unit_test_setup(test_it_ends_with_replies_open, start_without_timer),
+      SERVED(test_headers_of_a_reply),
+      SERVED(test_hosts_are_checked_on_loopback_only),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
