@@ -1,5 +1,6 @@
 #include "daemon/http_connection.h"
 
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,15 +346,27 @@ static struct eddy_http_connection *add_connection(struct eddy_http *http) {
   return connection;
 }
 
+/* Chunks go out as they are made. A peer whose machine is gone says nothing, and the kernel would take chunks for it for a
+ * quarter of an hour; both are wishes, so failure is no error. */
+static void tune(struct eddy_http_connection *connection) {
+  uv_os_fd_t fd;
+  unsigned patience = WRITE_MS;
+  uv_tcp_nodelay(&connection->tcp, 1);
+  if (uv_fileno((uv_handle_t *)&connection->tcp, &fd) == 0)
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
+}
+
 void eddy_http_on_connection(uv_stream_t *server, int status) {
   struct eddy_http *http = server->data;
   struct eddy_http_connection *connection = status < 0 ? NULL : add_connection(http);
   if (!connection) return;
   set_phase(connection, EDDY_HTTP_IDLE);
-  if (uv_accept(server, (uv_stream_t *)&connection->tcp) != 0 || http->count > EDDY_HTTP_CONNECTIONS_MAX)
+  if (uv_accept(server, (uv_stream_t *)&connection->tcp) != 0 || http->count > EDDY_HTTP_CONNECTIONS_MAX) {
     drop(connection);
-  else
+  } else {
+    tune(connection);
     read_on(connection);
+  }
 }
 
 void eddy_http_drop_all(struct eddy_http *http) {

@@ -80,6 +80,24 @@ def test_without_a_broker_it_is_alive_but_not_ready(eddies):
     assert eddy.stop() == 0
 
 
+def test_beyond_loopback_any_host_is_answered(eddies):
+    """What a proxy or a monitor in the network calls this machine is none of eddy's business there; on loopback it is."""
+    closed, port, local = free_port(), free_port(), free_port()
+    for listen, status in ((f"0.0.0.0:{port}", 200), (f"127.0.0.1:{local}", 421)):
+        eddy = eddies(f"app: {listen.replace(':', '-')}\nkafka: {{brokers: '127.0.0.1:{closed}'}}\n"
+                      f"http: {{listen: '{listen}', token: 0123456789abcdef}}\n").start()
+        address = listen.replace("0.0.0.0", "127.0.0.1")
+        await_true(lambda: get(address, "/healthz")[0] == 200, 60, eddy.log)
+        asked = urllib.request.Request(f"http://{address}/healthz", headers={"Host": "eddy.shop.example"})
+        try:
+            with urllib.request.urlopen(asked, timeout=10) as reply:
+                assert reply.status == status and reply.headers["X-Frame-Options"] == "DENY"
+        except urllib.error.HTTPError as error:
+            assert error.code == status
+        assert "0123456789abcdef" not in eddy.log()
+        assert eddy.stop() == 0
+
+
 def test_a_taken_port_is_said_so(eddies):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
