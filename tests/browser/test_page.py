@@ -122,6 +122,10 @@ def test_nothing_sticks_out_sideways(page, server, width):
     outside = page.run("return [...document.querySelectorAll('section *')].filter(n => !n.closest('.sr') && n.getBoundingClientRect().right > innerWidth + 1).map(n => n.outerHTML.slice(0, 80))")
     assert not outside, outside
     assert page.run("return document.documentElement.scrollWidth") <= width
+    page.run("window.scrollTo(0, document.body.scrollHeight)")
+    over = page.run("const all = [...document.querySelectorAll('section')].filter(n => n.getClientRects().length).map(n => n.getBoundingClientRect());"
+                    "return all.some((a, i) => all.slice(i + 1).some(b => a.left < b.right && b.left < a.right && a.top < b.bottom - 1 && b.top < a.bottom - 1))")
+    assert not over # what stays in view while its neighbour scrolls covers nothing
 
 
 def test_empty_states_say_what_to_do(page):

@@ -1,0 +1,82 @@
+"""The live page as eddy itself serves it: the demo's, with its broker and invented shoppers."""
+import json
+import os
+import re
+import subprocess
+import urllib.error
+import urllib.request
+
+import pytest
+from conftest import await_true
+from page_stub import policy
+
+
+def get(address, path):
+    """(status, headers, text)"""
+    try:
+        with urllib.request.urlopen(address + path, timeout=10) as reply:
+            return reply.status, reply.headers, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode()
+    except OSError:
+        return 0, {}, "{}"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Address of a demo whose pipeline has segments."""
+    out = tmp_path_factory.mktemp("demo") / "out"
+    with open(out, "wb") as file:
+        process = subprocess.Popen([os.environ["EDDY_BIN"], "demo", "--duration", "120s", "--no-redis"], stdout=file, stderr=file)
+    try:
+        found = await_true(lambda: re.search(r"http://[\w.\[\]:]+:\d+", out.read_text()), 30, out.read_text)
+        await_true(lambda: json.loads(get(found.group(0), "/api/segments")[2]).get("segments"), 60, out.read_text)
+        yield found.group(0)
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_it_is_served_under_its_policy(demo):
+    status, headers, text = get(demo, "/")
+    assert status == 200 and headers["Content-Type"].startswith("text/html")
+    assert headers["Content-Security-Policy"] == policy(text)
+
+
+def test_the_demo_is_alive_on_the_page(page, demo):
+    page.open(demo)
+    page.await_text("ready", "#facts")
+    await_true(lambda: page.count("#segments li") > 1 and page.count(".chart") == 3, explain=page.text)
+    await_true(lambda: int(re.sub(r"\D", "", page.text("#rate .big")) or 0) > 0, explain=lambda: page.text("#rate"))
+    await_true(lambda: re.match(r"\d", page.text("#latency .big")), explain=lambda: page.text("#latency"))
+    users = lambda: int(re.search(r"users\s+([\d,]+)", page.text("#counters")).group(1).replace(",", ""))  # noqa: E731
+    assert users() > 0
+    await_true(lambda: page.count("#segments .traits b") > 0 and page.count("#segments .spark") > 0, 130, lambda: page.text("#segments"))
+    await_true(lambda: page.count("#flow .ribbon") > 0, 60, lambda: page.text("#flow"))
+    assert not page.shown("#banner") and not page.shown("#access")
+
+
+def test_a_trigger_leads_to_its_user(page, demo):
+    page.open(demo)
+    await_true(lambda: page.count("#triggers li") > 0, 60, lambda: page.text("#triggers"))
+    page.find("#pause").click()
+    row = page.find("#triggers li")
+    user = row.find_element("css selector", "[data-user]")
+    user_id = user.text
+    assert re.search(r"\d \D", row.text) and "then no" in row.text
+    user.click()
+    page.await_text(user_id, "#user .who")
+    page.await_text("LAST CHANGES SEEN", "#user")
+    assert "trigger fired" in page.text("#user") and page.count("#user .curve") > 0 and page.count("#user .bars tbody tr") > 1
+    assert page.text("#user .verdict")
+    newer = page.text("#user .facts")
+    page.await_text("ago", "#user .facts")
+    assert "partition" in newer
+
+
+def test_a_user_nobody_knows(page, demo):
+    page.open(demo, "#user=nobody%20at%20all")
+    page.await_text("This process has partitions 0, 1, 2, 3", "#user")
+    assert "no event with exactly this user id" in page.text("#user")
