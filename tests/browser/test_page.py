@@ -326,9 +326,9 @@ def test_a_look_up_refreshes_and_keeps_what_the_reader_does(page, server):
 
 def test_an_unknown_user_is_explained(page, server):
     page.open(server.address, "#user=nobody")
-    page.await_text("this process knows no such user", "#user")
+    page.await_text("his process knows no such user", "#user")
     text = page.text("#user")
-    assert "partitions 0, 1" in text and "partition 3 if the producer is a Java client (murmur2), in 2 if" in text and "Another eddy process works on those" in text
+    assert "partitions 0, 1" in text and "partition 3 if they come from a Java client (murmur2), in 2 if" in text and "Another eddy process works on those" in text
     server.shop.users["nobody"] = lambda: invent_user("nobody", [])
     page.await_text("no model yet", "#user")
     assert "in no segment" in page.text("#user")

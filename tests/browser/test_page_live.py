@@ -53,7 +53,7 @@ def test_the_demo_is_alive_on_the_page(page, demo):
     await_true(lambda: re.match(r"\d", page.text("#latency .big")), explain=lambda: page.text("#latency"))
     users = lambda: int(re.search(r"users\s+([\d,]+)", page.text("#counters")).group(1).replace(",", ""))  # noqa: E731
     assert users() > 0
-    await_true(lambda: page.count("#segments .traits b") > 0 and page.count("#segments .spark") > 0, 130, lambda: page.text("#segments"))
+    await_true(lambda: page.count("#segments .traits b") > 0, explain=lambda: page.text("#segments"))
     await_true(lambda: page.count("#flow .ribbon") > 0, 60, lambda: page.text("#flow"))
     assert not page.shown("#banner") and not page.shown("#access")
 
@@ -62,18 +62,15 @@ def test_a_trigger_leads_to_its_user(page, demo):
     page.open(demo)
     await_true(lambda: page.count("#triggers li") > 0, 60, lambda: page.text("#triggers"))
     page.find("#pause").click()
-    row = page.find("#triggers li")
-    user = row.find_element("css selector", "[data-user]")
+    row = page.text("#triggers li")
+    assert re.search(r"\$[\d,]+\.\d\d", row) and re.search(r"\d x \w", row) and "then no" in row, row
+    user = page.find("#triggers [data-user]")
     user_id = user.text
-    assert re.search(r"\d \D", row.text) and "then no" in row.text
     user.click()
     page.await_text(user_id, "#user .who")
     page.await_text("LAST CHANGES SEEN", "#user")
     assert "trigger fired" in page.text("#user") and page.count("#user .curve") > 0 and page.count("#user .bars tbody tr") > 1
-    assert page.text("#user .verdict")
-    newer = page.text("#user .facts")
-    page.await_text("ago", "#user .facts")
-    assert "partition" in newer
+    assert page.text("#user .verdict") and "partition" in page.text("#user .facts")
 
 
 def test_a_user_nobody_knows(page, demo):
