@@ -8,6 +8,8 @@
 int64_t eddy_clock_wall(void);
 /* Milliseconds since some moment; never goes back. */
 int64_t eddy_clock_mono(void);
+/* The same in microseconds. */
+int64_t eddy_clock_mono_us(void);
 void eddy_clock_sleep(int64_t ms);
 
 #endif

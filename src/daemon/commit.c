@@ -434,7 +434,10 @@ static bool produce_state(struct eddy_worker *worker) {
 void eddy_commit_produce(struct eddy_worker *worker) {
   if (worker->outbox.produced == worker->outbox.count || !worker->sink || worker->failed || worker->stale) return;
   if (worker->commit_state == EDDY_COMMIT_UNKNOWN) return;
-  if (begin(worker)) produce(worker);
+  if (!begin(worker)) return;
+  int64_t begun = eddy_clock_mono_us();
+  produce(worker);
+  eddy_stage_add(&worker->stats, EDDY_STAGE_PRODUCE, eddy_clock_mono_us() - begun);
 }
 
 bool eddy_commit_is_due(const struct eddy_worker *worker) {

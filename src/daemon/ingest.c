@@ -215,10 +215,12 @@ static void note_oldest(struct eddy_worker *worker) {
 }
 
 bool eddy_ingest_poll(struct eddy_worker *worker) {
-  int64_t begun = eddy_clock_mono();
+  int64_t begun = eddy_clock_mono_us();
   size_t count = eddy_kafka_source_poll(worker->source, worker->messages, EDDY_BATCH_MAX);
-  worker->polled_at = begun; /* whoever stands still within a poll was silent, too */
+  worker->polled_at = begun / 1000; /* whoever stands still within a poll was silent, too */
   if (count == 0) return false;
+  int64_t polled = eddy_clock_mono_us();
+  eddy_stage_add(&worker->stats, EDDY_STAGE_POLL, polled - begun);
   eddy_worker_say_back(worker);
   note_oldest(worker);
   struct run run;
@@ -228,6 +230,7 @@ bool eddy_ingest_poll(struct eddy_worker *worker) {
   apply(worker, &run, now);
   for (size_t i = 0; i < count; i++) eddy_kafka_message_destroy(worker->messages[i]);
   eddy_event_room_clear(&worker->room);
+  eddy_stage_add(&worker->stats, EDDY_STAGE_APPLY, eddy_clock_mono_us() - polled);
   produce_or_commit(worker);
   return count == EDDY_BATCH_MAX;
 }

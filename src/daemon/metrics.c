@@ -79,17 +79,61 @@ static void put_reasons(struct page *page, const struct eddy_pipeline_stats *sta
   }
 }
 
+/* A histogram in seconds of times kept in 1 / `scale` of them; `labels` "" or such as `stage="poll"`. */
+struct times_form {
+  const char *name, *labels;
+  const int *bounds;
+  double scale;
+  int digits;
+};
+
+static void put_histogram(struct page *page, const struct times_form *form, const struct eddy_times *times) {
+  const char *comma = form->labels[0] ? "," : "", *open = form->labels[0] ? "{" : "", *close = form->labels[0] ? "}" : "";
+  uint64_t sum = 0;
+  for (int i = 0; i < EDDY_TIMES; i++) {
+    char bound[16] = "+Inf";
+    if (i < EDDY_TIMES - 1) snprintf(bound, sizeof(bound), "%g", form->bounds[i] / form->scale);
+    sum += times->classes[i];
+    put(page, "%s_bucket{%s%sle=\"%s\"} %" PRIu64 "\n", form->name, form->labels, comma, bound, sum);
+  }
+  put(page, "%s_sum%s%s%s %.*f\n", form->name, open, form->labels, close, form->digits, (double)times->sum / form->scale);
+  put(page, "%s_count%s%s%s %" PRIu64 "\n", form->name, open, form->labels, close, sum);
+}
+
 static void put_times(struct page *page, const char *name, const char *help, const struct eddy_times *times) {
   static const int bounds[EDDY_TIMES - 1] = EDDY_TIME_BOUNDS;
-  uint64_t sum = 0;
+  const struct times_form form = {name, "", bounds, 1e3, 3};
   put_head(page, name, "histogram", help);
-  for (int i = 0; i < EDDY_TIMES - 1; i++) {
-    sum += times->classes[i];
-    put(page, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, bounds[i] / 1000.0, sum);
+  put_histogram(page, &form, times);
+}
+
+static void put_stages(struct page *page, const struct eddy_pipeline_stats *stats) {
+  static const int bounds[EDDY_TIMES - 1] = EDDY_STAGE_BOUNDS;
+  static const char name[] = "eddy_stage_duration_seconds";
+  static const char *const labels[EDDY_STAGE_COUNT] = {
+#define X(constant, label_name, text) "stage=\"" label_name "\"",
+      EDDY_STAGES(X)
+#undef X
+  };
+  static const char help[] = "what a batch of records goes through"
+#define X(constant, label_name, text) "; " label_name ": " text
+      EDDY_STAGES(X);
+#undef X
+  put_head(page, name, "histogram", help);
+  for (int i = 0; i < EDDY_STAGE_COUNT; i++) {
+    const struct times_form form = {name, labels[i], bounds, 1e6, 6};
+    put_histogram(page, &form, &stats->stages[i]);
   }
-  sum += times->classes[EDDY_TIMES - 1];
-  put(page, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, sum);
-  put(page, "%s_sum %.3f\n%s_count %" PRIu64 "\n", name, (double)times->sum_ms / 1000, name, sum);
+}
+
+static void put_registry(struct page *page, const struct eddy_pipeline_stats *stats) {
+  if (!stats->has_registry) return;
+  const struct eddy_registry_stats *registry = &stats->registry;
+  put_value(page, "eddy_registry_up", "1 while the schema registry answers", !registry->away);
+  put_value(page, "eddy_registry_schemas", "writer schemas that are kept", registry->schemas);
+  put_head(page, "eddy_registry_requests_total", "counter", "questions to the schema registry, by outcome");
+  put(page, "eddy_registry_requests_total{outcome=\"answered\"} %" PRIu64 "\n", registry->answered);
+  put(page, "eddy_registry_requests_total{outcome=\"failed\"} %" PRIu64 "\n", registry->failed);
 }
 
 static void put_partitions(struct page *page, const struct eddy_pipeline_stats *stats) {
@@ -113,6 +157,10 @@ static void put_partitions(struct page *page, const struct eddy_pipeline_stats *
 static void put_segments(struct page *page, const struct eddy_pipeline_stats *stats) {
   char name[LABEL_ROOM];
   put_value(page, "eddy_model_version", "version of the model in use, 0 = none yet", stats->model_version);
+  if (stats->model_version > 0) {
+    put_head(page, "eddy_model_trained_time_seconds", "gauge", "event time of the newest contribution to the model in use");
+    put(page, "eddy_model_trained_time_seconds %.3f\n", (double)stats->trained_at / 1000);
+  }
   put_head(page, "eddy_segment_users", "gauge", "users of a segment that this process keeps");
   for (uint16_t i = 0; i < stats->segment_count; i++) {
     put(page, "eddy_segment_users{id=\"%" PRIu32 "\",name=\"%s\"} %" PRIu64 "\n", stats->segments[i].id,
@@ -127,7 +175,9 @@ int eddy_metrics_write(struct eddy_buffer *out, const struct eddy_pipeline_stats
   put_times(&page, "eddy_commit_duration_seconds", "from a transaction's last record to its commit", &stats->commit_time);
   put_times(&page, "eddy_end_to_end_latency_seconds", "from the Kafka timestamp of a transaction's oldest record to its commit",
             &stats->latency);
+  put_stages(&page, stats);
   put_partitions(&page, stats);
+  put_registry(&page, stats);
   put_segments(&page, stats);
   put_value(&page, "eddy_workers", "threads that share the input partitions", stats->workers);
   put_head(&page, "eddy_build_info", "gauge", "always 1; the version is a label");

@@ -1,5 +1,6 @@
 #include "daemon/stats.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +17,16 @@ void eddy_worker_stats_init(struct eddy_worker_stats *stats) {
   pthread_mutex_init(&stats->lock, NULL);
 }
 
-void eddy_worker_stats_fini(struct eddy_worker_stats *stats) { pthread_mutex_destroy(&stats->lock); }
+void eddy_worker_stats_fini(struct eddy_worker_stats *stats) {
+  pthread_mutex_destroy(&stats->lock);
+}
 
 static void merge_segments(struct eddy_pipeline_stats *sum, const struct eddy_board *board) {
   /* Workers adopt a version at slightly different moments: show the newest one. */
   if (board->segment_count == 0 || board->model_version < sum->model_version) return;
   if (board->model_version > sum->model_version) {
     sum->model_version = board->model_version;
+    sum->trained_at = board->trained_at;
     sum->segment_count = board->segment_count;
     memcpy(sum->segments, board->segments, sizeof(sum->segments));
     return;
@@ -33,7 +37,7 @@ static void merge_segments(struct eddy_pipeline_stats *sum, const struct eddy_bo
 static void merge_triggers(struct eddy_pipeline_stats *sum, const struct eddy_board *board) {
   uint64_t shown = board->trigger_count < EDDY_BOARD_TRIGGERS ? board->trigger_count : EDDY_BOARD_TRIGGERS;
   for (uint64_t i = 0; i < shown; i++) {
-    const struct eddy_board_trigger *trigger = &board->triggers[(board->trigger_count - 1 - i) % EDDY_BOARD_TRIGGERS];
+    const struct eddy_board_trigger *trigger = &board->triggers[(board->trigger_count - 1 - i) % EDDY_BOARD_RING];
     uint16_t at = 0;
     while (at < sum->trigger_count && sum->triggers[at].published_at >= trigger->published_at) at++;
     if (at == EDDY_BOARD_TRIGGERS) return;
@@ -57,16 +61,25 @@ static void merge_counts(uint64_t *sums, const _Atomic uint64_t *counts, size_t 
 
 static void merge_times(struct eddy_times *sum, const struct eddy_worker_times *times) {
   merge_counts(sum->classes, times->classes, EDDY_TIMES);
-  merge_counts(&sum->sum_ms, &times->sum_ms, 1);
+  merge_counts(&sum->sum, &times->sum, 1);
+}
+
+static void count_time(struct eddy_worker_times *times, const int64_t bounds[EDDY_TIMES - 1], int64_t duration) {
+  size_t class = 0;
+  if (duration < 0) duration = 0;
+  while (class < EDDY_TIMES - 1 && duration > bounds[class]) class ++;
+  eddy_stat_add(&times->classes[class], 1);
+  eddy_stat_add(&times->sum, (uint64_t)duration);
 }
 
 void eddy_times_add(struct eddy_worker_times *times, int64_t ms) {
   static const int64_t bounds[EDDY_TIMES - 1] = EDDY_TIME_BOUNDS;
-  size_t class = 0;
-  if (ms < 0) ms = 0;
-  while (class < EDDY_TIMES - 1 && ms > bounds[class]) class++;
-  eddy_stat_add(&times->classes[class], 1);
-  eddy_stat_add(&times->sum_ms, (uint64_t)ms);
+  count_time(times, bounds, ms);
+}
+
+void eddy_stage_add(struct eddy_worker_stats *stats, enum eddy_stage stage, int64_t us) {
+  static const int64_t bounds[EDDY_TIMES - 1] = EDDY_STAGE_BOUNDS;
+  count_time(&stats->stages[stage], bounds, us);
 }
 
 void eddy_stats_merge(struct eddy_pipeline_stats *sum, struct eddy_worker_stats *worker) {
@@ -77,6 +90,7 @@ void eddy_stats_merge(struct eddy_pipeline_stats *sum, struct eddy_worker_stats 
   merge_counts(sum->suppressed_by, worker->suppressed_by, EDDY_SUPPRESSION_COUNT);
   merge_times(&sum->commit_time, &worker->commit_time);
   merge_times(&sum->latency, &worker->latency);
+  for (int i = 0; i < EDDY_STAGE_COUNT; i++) merge_times(&sum->stages[i], &worker->stages[i]);
   if (sum->workers < EDDY_WORKERS_MAX) sum->heartbeats[sum->workers++] = eddy_stat_get(&worker->heartbeat);
   pthread_mutex_lock(&worker->lock);
   merge_partitions(sum, &worker->board);
@@ -132,7 +146,8 @@ void eddy_board_partitions(struct eddy_worker_stats *stats, const struct eddy_bo
 void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *spec, const struct eddy_effect *effect) {
   const struct eddy_trigger_fired *fired = &effect->as.trigger;
   pthread_mutex_lock(&stats->lock);
-  struct eddy_board_trigger *shown = &stats->board.triggers[stats->board.trigger_count++ % EDDY_BOARD_TRIGGERS];
+  struct eddy_board_trigger *shown = &stats->board.triggers[stats->board.trigger_count++ % EDDY_BOARD_RING];
+  memcpy(shown->trigger_id, fired->trigger_id, sizeof(shown->trigger_id));
   memcpy(shown->trigger, spec->triggers[fired->trigger].name, sizeof(shown->trigger));
   copy_text(shown->user, sizeof(shown->user), effect->user_id);
   copy_text(shown->subject, sizeof(shown->subject), fired->subject);
@@ -146,19 +161,80 @@ void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *sp
   pthread_mutex_unlock(&stats->lock);
 }
 
-void eddy_board_segments(struct eddy_worker_stats *stats, const struct eddy_model *model, const uint64_t *sizes) {
+size_t eddy_board_triggers(struct eddy_worker_stats *stats, uint64_t *cursor, struct eddy_board_trigger *triggers, size_t max,
+                           uint64_t *skipped) {
+  size_t count = 0;
   pthread_mutex_lock(&stats->lock);
-  stats->board.segment_count = 0;
+  const struct eddy_board *board = &stats->board;
+  uint64_t first = board->trigger_count > EDDY_BOARD_RING ? board->trigger_count - EDDY_BOARD_RING : 0;
+  if (*cursor < first) {
+    if (*cursor > 0) *skipped += first - *cursor; /* whoever begins has missed nothing */
+    *cursor = first;
+  }
+  while (count < max && *cursor < board->trigger_count) triggers[count++] = board->triggers[(*cursor)++ % EDDY_BOARD_RING];
+  pthread_mutex_unlock(&stats->lock);
+  return count;
+}
+
+/* Segments ----------------------------------------------------------------------------------------------------------------- */
+
+static float absolute(float x) {
+  return x < 0 ? -x : x;
+}
+
+static void insert_strength(struct eddy_board_segment *segment, struct eddy_board_strength strength) {
+  uint16_t at = segment->strongest_count;
+  while (at > 0 && absolute(segment->strongest[at - 1].z) < absolute(strength.z)) at--;
+  if (at == EDDY_STRONGEST_MAX) return;
+  uint16_t behind = (uint16_t)(segment->strongest_count - at);
+  if (segment->strongest_count == EDDY_STRONGEST_MAX) behind--;
+  memmove(&segment->strongest[at + 1], &segment->strongest[at], behind * sizeof(strength));
+  segment->strongest[at] = strength;
+  if (segment->strongest_count < EDDY_STRONGEST_MAX) segment->strongest_count++;
+}
+
+/* A centroid's coordinate back in natural units; what was clamped or weighted away stays so. */
+static float typical(const struct eddy_feature_spec *feature, const struct eddy_model_parts *parts, uint16_t dimension,
+                     float z) {
+  double deviation = parts->deviation[dimension] > 0.05F ? parts->deviation[dimension] : 0.05;
+  double raw = parts->mean[dimension] + (double)z * deviation;
+  if (feature->transform != EDDY_TRANSFORM_LOG1P) return (float)raw;
+  return raw > 0 ? (float)expm1(raw) : 0;
+}
+
+static void find_strongest(struct eddy_board_segment *segment, const struct eddy_spec *spec,
+                           const struct eddy_model_parts *parts, uint16_t slot) {
+  segment->strongest_count = 0;
+  for (uint16_t i = 0; i < parts->dimensions; i++) {
+    uint16_t feature = eddy_spec_dimension_feature(spec, i);
+    float z = parts->weight[i] > 0 ? parts->centroids[(size_t)slot * parts->dimensions + i] / parts->weight[i] : 0;
+    insert_strength(segment, (struct eddy_board_strength){feature, z, typical(&spec->features[feature], parts, i, z)});
+  }
+}
+
+/* What is the same for a whole version is done once per version. */
+static void show_model(struct eddy_board *board, const struct eddy_spec *spec, const struct eddy_model_parts *parts) {
+  board->model_version = parts->version;
+  board->trained_at = parts->trained_at;
+  board->segment_count = parts->clusters;
+  for (uint16_t i = 0; i < parts->clusters; i++) {
+    struct eddy_board_segment *segment = &board->segments[i];
+    segment->id = parts->cards[i].id;
+    memcpy(segment->name, parts->cards[i].name, sizeof(segment->name));
+    find_strongest(segment, spec, parts, i);
+  }
+}
+
+void eddy_board_segments(struct eddy_worker_stats *stats, const struct eddy_spec *spec, const struct eddy_model *model,
+                         const uint64_t *sizes) {
+  pthread_mutex_lock(&stats->lock);
+  struct eddy_board *board = &stats->board;
   if (model) {
     struct eddy_model_parts parts = eddy_model_parts_of(model);
-    stats->board.model_version = parts.version;
-    stats->board.segment_count = parts.clusters;
-    for (uint16_t i = 0; i < parts.clusters; i++) {
-      struct eddy_board_segment *segment = &stats->board.segments[i];
-      segment->id = parts.cards[i].id;
-      memcpy(segment->name, parts.cards[i].name, sizeof(segment->name));
-      segment->users = sizes[i];
-    }
+    if (board->segment_count != parts.clusters || board->model_version != parts.version) show_model(board, spec, &parts);
+    for (uint16_t i = 0; i < parts.clusters; i++) board->segments[i].users = sizes[i];
+  } else {
+    board->segment_count = 0;
   }
   pthread_mutex_unlock(&stats->lock);
 }

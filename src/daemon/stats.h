@@ -10,6 +10,7 @@
 
 #include "eddy/engine.h"
 #include "sink/redis_sink.h"
+#include "source/schema_registry.h"
 
 /* Summed over workers. X(field, name for Prometheus, help): a name that ends in _total is a counter, else a gauge; NULL: shown
  * in parts (metrics.c). */
@@ -46,24 +47,41 @@
 
 enum {
   EDDY_INVALID_REASONS = 18, /* rows of EDDY_EVENT_ERRORS */
-  EDDY_BOARD_TRIGGERS = 8,
+  EDDY_BOARD_TRIGGERS = 8, /* shown at once ... */
+  EDDY_BOARD_RING = 64,    /* ... and kept for those who come by now and then */
+  EDDY_STRONGEST_MAX = 5,
   EDDY_BOARD_TEXT = 128,
   EDDY_BOARD_PARTITIONS = 512, /* shown one by one; the sums above count all */
   EDDY_WORKERS_MAX = 64,
   EDDY_TIMES = 12,
 };
 
-/* How long something took, once per commit: the upper bounds of the classes in ms; the last class has none. */
+/* How long something took: the upper bounds of the classes, in ms for what happens once per commit, in us for the stages that a
+ * batch goes through; the last class has none. */
 #define EDDY_TIME_BOUNDS {5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000}
+#define EDDY_STAGE_BOUNDS {50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 100000, 1000000}
 struct eddy_worker_times {
-  _Atomic uint64_t classes[EDDY_TIMES], sum_ms;
+  _Atomic uint64_t classes[EDDY_TIMES], sum;
 };
 struct eddy_times {
-  uint64_t classes[EDDY_TIMES], sum_ms;
+  uint64_t classes[EDDY_TIMES], sum;
+};
+
+/* X(constant, name, what one of its times covers) */
+#define EDDY_STAGES(X)                                                        \
+  X(POLL, "poll", "taking a batch of records from librdkafka")                \
+  X(APPLY, "apply", "decoding a batch, applying it, encoding what came of it") \
+  X(PRODUCE, "produce", "handing a batch's outputs over to librdkafka")
+enum eddy_stage {
+#define X(constant, name, help) EDDY_STAGE_##constant,
+  EDDY_STAGES(X)
+#undef X
+  EDDY_STAGE_COUNT
 };
 
 /* A trigger as a person wants to see it. */
 struct eddy_board_trigger {
+  uint64_t trigger_id[2];
   char trigger[EDDY_NAME_MAX + 1];
   char user[EDDY_BOARD_TEXT];
   char subject[EDDY_BOARD_TEXT];
@@ -73,10 +91,18 @@ struct eddy_board_trigger {
   char currency[4];
 };
 
+/* What sets a segment apart: a feature's position in the spec, how far its centroid is from the average user in deviations, and
+ * what that is in natural units. */
+struct eddy_board_strength {
+  uint16_t feature;
+  float z, typical;
+};
 struct eddy_board_segment {
   uint32_t id;
   char name[2 * EDDY_NAME_MAX];
   uint64_t users;
+  uint16_t strongest_count;
+  struct eddy_board_strength strongest[EDDY_STRONGEST_MAX]; /* by |z| */
 };
 
 struct eddy_board_partition {
@@ -89,11 +115,12 @@ struct eddy_board_partition {
 struct eddy_board {
   uint16_t partition_count;
   struct eddy_board_partition partitions[EDDY_BOARD_PARTITIONS];
-  uint64_t model_version;
+  uint64_t model_version; /* 0: none yet */
+  int64_t trained_at;     /* event time */
   uint16_t segment_count;
   struct eddy_board_segment segments[EDDY_CLUSTERS_MAX];
-  uint64_t trigger_count; /* ever; the newest stands at (trigger_count - 1) % EDDY_BOARD_TRIGGERS */
-  struct eddy_board_trigger triggers[EDDY_BOARD_TRIGGERS];
+  uint64_t trigger_count; /* ever; the newest stands at (trigger_count - 1) % EDDY_BOARD_RING */
+  struct eddy_board_trigger triggers[EDDY_BOARD_RING];
 };
 
 struct eddy_worker_stats {
@@ -103,7 +130,7 @@ struct eddy_worker_stats {
   _Atomic uint64_t invalid_by[EDDY_INVALID_REASONS];       /* by -101 - error */
   _Atomic uint64_t suppressed_by[EDDY_SUPPRESSION_COUNT];
   _Atomic uint64_t heartbeat; /* monotonic ms: the loop turned, or a wait for the broker made its next try */
-  struct eddy_worker_times commit_time, latency;
+  struct eddy_worker_times commit_time, latency, stages[EDDY_STAGE_COUNT];
   pthread_mutex_t lock; /* of board */
   struct eddy_board board;
 };
@@ -124,15 +151,19 @@ struct eddy_pipeline_stats {
   uint64_t invalid_by[EDDY_INVALID_REASONS], suppressed_by[EDDY_SUPPRESSION_COUNT];
   struct eddy_times commit_time; /* from the last record to the broker's word */
   struct eddy_times latency;     /* from the timestamp of a transaction's oldest record to its commit */
+  struct eddy_times stages[EDDY_STAGE_COUNT];
   uint32_t workers;
   uint64_t heartbeats[EDDY_WORKERS_MAX]; /* by worker */
   uint16_t partition_count;
   struct eddy_board_partition board_partitions[EDDY_BOARD_PARTITIONS];
-  uint64_t model_version;
+  uint64_t model_version; /* 0: none yet */
+  int64_t trained_at;     /* event time of the newest contribution to it */
   uint16_t segment_count;
   struct eddy_board_segment segments[EDDY_CLUSTERS_MAX]; /* largest first */
   uint16_t trigger_count;
   struct eddy_board_trigger triggers[EDDY_BOARD_TRIGGERS]; /* newest first */
+  bool has_registry;
+  struct eddy_registry_stats registry;
 };
 
 void eddy_worker_stats_init(struct eddy_worker_stats *stats);
@@ -141,14 +172,21 @@ void eddy_worker_stats_fini(struct eddy_worker_stats *stats);
 void eddy_stats_merge(struct eddy_pipeline_stats *sum, struct eddy_worker_stats *worker);
 void eddy_stats_finish(struct eddy_pipeline_stats *sum);
 
-/* Counts one duration; a negative one (clocks that disagree) counts as 0. */
+/* Counts one duration in ms; a negative one (clocks that disagree) counts as 0. */
 void eddy_times_add(struct eddy_worker_times *times, int64_t ms);
+/* The same in microseconds. */
+void eddy_stage_add(struct eddy_worker_stats *stats, enum eddy_stage stage, int64_t us);
 
 /* Replaces the partitions. */
 void eddy_board_partitions(struct eddy_worker_stats *stats, const struct eddy_board_partition *partitions, size_t count);
 /* Puts a fired trigger on the board. */
 void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *spec, const struct eddy_effect *effect);
+/* The triggers since *cursor (0: all that are kept), oldest first, at most `max`: moves the cursor on, returns how many. What
+ * the ring no longer had is added to *skipped. */
+size_t eddy_board_triggers(struct eddy_worker_stats *stats, uint64_t *cursor, struct eddy_board_trigger *triggers, size_t max,
+                           uint64_t *skipped);
 /* Replaces the segments: sizes[i] = users of slot i of `model` (NULL = no model). */
-void eddy_board_segments(struct eddy_worker_stats *stats, const struct eddy_model *model, const uint64_t *sizes);
+void eddy_board_segments(struct eddy_worker_stats *stats, const struct eddy_spec *spec, const struct eddy_model *model,
+                         const uint64_t *sizes);
 
 #endif

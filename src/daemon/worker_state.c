@@ -140,7 +140,7 @@ static void publish_totals(struct eddy_worker *worker, const struct totals *tota
   eddy_stat_set(&stats->paused, totals->paused);
   eddy_stat_set(&stats->restoring, totals->restoring);
   eddy_stat_set(&stats->memory, worker->budget.used);
-  eddy_board_segments(stats, worker->model, totals->sizes);
+  eddy_board_segments(stats, &worker->config->spec, worker->model, totals->sizes);
   eddy_board_partitions(stats, totals->partitions, totals->shown);
 }
 

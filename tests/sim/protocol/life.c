@@ -183,6 +183,10 @@ int64_t eddy_clock_mono(void) {
   return life_mono();
 }
 
+int64_t eddy_clock_mono_us(void) {
+  return 1000 * eddy_clock_mono();
+}
+
 int64_t eddy_clock_wall(void) {
   return life_wall();
 }

@@ -45,6 +45,8 @@ static void fill(struct fixture *fixture) {
   eddy_times_add(&worker->commit_time, 6);
   eddy_times_add(&worker->commit_time, 999999);
   eddy_times_add(&worker->latency, -1);
+  eddy_stage_add(worker, EDDY_STAGE_APPLY, 60);
+  eddy_stage_add(worker, EDDY_STAGE_APPLY, 3000000);
   eddy_board_partitions(worker, partitions, 2);
   worker->board.segment_count = 1;
   worker->board.model_version = 9;
@@ -79,6 +81,20 @@ static void test_every_number_is_there(void **state) {
   expect(fixture, "process_start_time_seconds 1700000000.123\n");
 }
 
+static void test_registry_only_where_there_is_one(void **state) {
+  struct fixture *fixture = *state;
+  fill(fixture);
+  write_page(fixture);
+  assert_null(strstr((const char *)fixture->page.data, "eddy_registry"));
+  fixture->sum.has_registry = true;
+  fixture->sum.registry = (struct eddy_registry_stats){.away = true, .answered = 3, .failed = 4, .schemas = 2};
+  fixture->page.size = 0;
+  eddy_metrics_write(&fixture->page, &fixture->sum, 0);
+  eddy_buffer_append(&fixture->page, "", 1);
+  expect(fixture, "eddy_registry_up 0\n");
+  expect(fixture, "eddy_registry_requests_total{outcome=\"failed\"} 4\n");
+}
+
 static void test_histograms_are_cumulative(void **state) {
   struct fixture *fixture = *state;
   fill(fixture);
@@ -89,6 +105,11 @@ static void test_histograms_are_cumulative(void **state) {
   expect(fixture, "eddy_commit_duration_seconds_bucket{le=\"+Inf\"} 3\n");
   expect(fixture, "eddy_commit_duration_seconds_sum 1000.010\neddy_commit_duration_seconds_count 3\n");
   expect(fixture, "eddy_end_to_end_latency_seconds_bucket{le=\"0.005\"} 1\n");
+  expect(fixture, "eddy_stage_duration_seconds_bucket{stage=\"apply\",le=\"5e-05\"} 0\n");
+  expect(fixture, "eddy_stage_duration_seconds_bucket{stage=\"apply\",le=\"0.0001\"} 1\n");
+  expect(fixture, "eddy_stage_duration_seconds_bucket{stage=\"apply\",le=\"+Inf\"} 2\n");
+  expect(fixture, "eddy_stage_duration_seconds_sum{stage=\"apply\"} 3.000060\n");
+  expect(fixture, "eddy_stage_duration_seconds_count{stage=\"poll\"} 0\n");
 }
 
 static void test_promtool_is_content(void **state) {
@@ -142,24 +163,22 @@ static void test_ready_says_what_is_missing(void **state) {
   expect(fixture, "\"ready\":true,\"missing\":[]");
 }
 
-static void test_segments_and_unknown_paths(void **state) {
+static void test_unknown_paths(void **state) {
   struct fixture *fixture = *state;
-  fill(fixture);
-  eddy_stats_merge(&fixture->sum, &fixture->worker);
-  assert_int_equal(ask(fixture, "/api/segments", 0), 200);
-  expect(fixture, "{\"model_version\":9,\"users\":0,\"segments\":[{\"id\":1,\"name\":\"a \\\"b\\\" \\\\ c\",\"users\":8}]}");
   assert_int_equal(ask(fixture, "/metric", 0), 404);
-  assert_int_equal(ask(fixture, "/", 0), 404);
+  assert_int_equal(ask(fixture, "/metrics/", 0), 404);
+  expect(fixture, "/readyz");
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_every_number_is_there, make, drop),
+      cmocka_unit_test_setup_teardown(test_registry_only_where_there_is_one, make, drop),
       cmocka_unit_test_setup_teardown(test_histograms_are_cumulative, make, drop),
       cmocka_unit_test_setup_teardown(test_promtool_is_content, make, drop),
       cmocka_unit_test_setup_teardown(test_health_names_the_stuck_worker, make, drop),
       cmocka_unit_test_setup_teardown(test_ready_says_what_is_missing, make, drop),
-      cmocka_unit_test_setup_teardown(test_segments_and_unknown_paths, make, drop),
+      cmocka_unit_test_setup_teardown(test_unknown_paths, make, drop),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,7 +68,65 @@ static void test_newest_triggers_of_all_workers(void **state) {
   for (int i = 0; i < EDDY_BOARD_TRIGGERS; i++) assert_int_equal(fixture->sum.triggers[i].published_at, 29 - i);
   assert_string_equal(fixture->sum.triggers[0].user, "ann");
   assert_string_equal(fixture->sum.triggers[0].cart, "2 x shoe, 1 x p2");
-  assert_string_equal(fixture->sum.triggers[0].reason, "product_added at 1970-01-01T00:00:00Z, then no checkout_started or order_completed for 1h");
+  assert_string_equal(fixture->sum.triggers[0].reason,
+                      "product_added at 1970-01-01T00:00:00Z, then no checkout_started or order_completed for 1h");
+}
+
+static void test_triggers_are_read_on_from_a_cursor(void **state) {
+  struct fixture *fixture = *state;
+  struct eddy_board_trigger triggers[EDDY_BOARD_RING];
+  uint64_t cursor = 0, skipped = 0;
+  for (int64_t i = 0; i < EDDY_BOARD_RING + 3; i++) show(fixture, 0, i);
+  assert_int_equal(eddy_board_triggers(&fixture->workers[0], &cursor, triggers, 10, &skipped), 10);
+  assert_int_equal(triggers[0].published_at, 3); /* the oldest that is kept */
+  assert_int_equal(skipped, 0);                  /* whoever begins has missed nothing */
+  assert_int_equal(eddy_board_triggers(&fixture->workers[0], &cursor, triggers, EDDY_BOARD_RING, &skipped),
+                   EDDY_BOARD_RING - 10);
+  assert_int_equal(triggers[0].published_at, 13);
+  assert_int_equal(eddy_board_triggers(&fixture->workers[0], &cursor, triggers, EDDY_BOARD_RING, &skipped), 0);
+  for (int64_t i = 0; i < EDDY_BOARD_RING + 5; i++) show(fixture, 0, 1000 + i);
+  assert_int_equal(eddy_board_triggers(&fixture->workers[0], &cursor, triggers, EDDY_BOARD_RING, &skipped), EDDY_BOARD_RING);
+  assert_int_equal(skipped, 5);
+  assert_int_equal(triggers[0].published_at, 1005);
+}
+
+static void test_what_sets_a_segment_apart(void **state) {
+  struct fixture *fixture = *state;
+  uint16_t dimensions = eddy_spec_dimensions(&fixture->spec);
+  float mean[EDDY_FEATURES_MAX], deviation[EDDY_FEATURES_MAX], weight[EDDY_FEATURES_MAX],
+      centroids[2 * EDDY_FEATURES_MAX] = {0};
+  for (int i = 0; i < dimensions; i++) mean[i] = 1, deviation[i] = 0.5F, weight[i] = 2;
+  centroids[dimensions + 3] = -2; /* z = -1: log1p(x) = 0.5 */
+  centroids[dimensions + 5] = 4;  /* z = 2: log1p(x) = 2 */
+  const struct eddy_segment_card cards[] = {{.id = 7, .name = "average"}, {.id = 9, .name = "other"}};
+  const struct eddy_model_parts parts = {.version = 4,
+                                         .trained_at = 1234,
+                                         .dimensions = dimensions,
+                                         .clusters = 2,
+                                         .mean = mean,
+                                         .deviation = deviation,
+                                         .weight = weight,
+                                         .centroids = centroids,
+                                         .cards = cards};
+  struct eddy_model *model = eddy_model_new(&parts, NULL);
+  assert_non_null(model);
+  uint64_t sizes[EDDY_CLUSTERS_MAX] = {10, 20};
+  eddy_board_segments(&fixture->workers[0], &fixture->spec, model, sizes);
+  sizes[1] = 30;
+  eddy_board_segments(&fixture->workers[0], &fixture->spec, model, sizes);
+  merge(fixture);
+  assert_int_equal(fixture->sum.trained_at, 1234);
+  const struct eddy_board_segment *segment = &fixture->sum.segments[0];
+  assert_int_equal(segment->id, 9);
+  assert_int_equal(segment->users, 30);
+  assert_int_equal(segment->strongest_count, EDDY_STRONGEST_MAX);
+  assert_int_equal(segment->strongest[0].feature, eddy_spec_dimension_feature(&fixture->spec, 5));
+  assert_true(segment->strongest[0].z == 2);
+  assert_true(segment->strongest[0].typical > 6.388F && segment->strongest[0].typical < 6.390F); /* e^2 - 1 */
+  assert_int_equal(segment->strongest[1].feature, eddy_spec_dimension_feature(&fixture->spec, 3));
+  assert_true(segment->strongest[1].z == -1);
+  assert_true(segment->strongest[1].typical > 0.648F && segment->strongest[1].typical < 0.650F); /* e^0.5 - 1 */
+  eddy_model_free(model);
 }
 
 static void test_long_texts_are_cut(void **state) {
@@ -89,6 +147,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_numbers_add_up, make, drop),
       cmocka_unit_test_setup_teardown(test_newest_triggers_of_all_workers, make, drop),
+      cmocka_unit_test_setup_teardown(test_triggers_are_read_on_from_a_cursor, make, drop),
+      cmocka_unit_test_setup_teardown(test_what_sets_a_segment_apart, make, drop),
       cmocka_unit_test_setup_teardown(test_long_texts_are_cut, make, drop),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
