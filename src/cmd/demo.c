@@ -160,6 +160,7 @@ static void watch(struct demo *demo, const sigset_t *signals) {
   while (!eddy_pipeline_ended(demo->pipeline) && sigtimedwait(signals, NULL, &wait) <= 0) {
     int64_t now = eddy_clock_mono();
     eddy_log_flush(demo->writer);
+    eddy_status_turn(demo->status, now);
     eddy_pipeline_stats(demo->pipeline, &demo->stats);
     eddy_demo_feed_hold(demo->feed, eddy_demo_feed_events(demo->feed) > demo->stats.events + LAG_MAX);
     bool over = demo->duration_ms > 0 && now - started >= demo->duration_ms;

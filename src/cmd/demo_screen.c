@@ -12,7 +12,7 @@ static void draw_head(FILE *out, const struct eddy_demo_frame *frame) {
   eddy_time_format(frame->event_time, time);
   fprintf(out, "eddy demo   %.0f s   shop time %.16s (%.0fx)   Ctrl-C ends it\n", frame->seconds, time, frame->speed);
   fprintf(out, "broker %s (in this process)   redis %s\n", frame->broker, frame->redis ? frame->redis : "left out");
-  fprintf(out, "metrics http://%s/metrics\n\n", frame->http);
+  fprintf(out, "live page http://%s/   metrics http://%s/metrics\n\n", frame->http, frame->http);
 }
 
 static void draw_numbers(FILE *out, const struct eddy_demo_frame *frame) {

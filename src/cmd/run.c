@@ -56,8 +56,8 @@ static void log_progress(struct eddy_pipeline *pipeline, const struct eddy_logge
 }
 
 /* Until all workers have ended; the first signal asks them to. */
-static void watch_over(struct eddy_pipeline *pipeline, struct eddy_log_writer *writer, const struct eddy_logger *logger,
-                       const sigset_t *signals) {
+static void watch_over(struct eddy_pipeline *pipeline, struct eddy_status *status, struct eddy_log_writer *writer,
+                       const struct eddy_logger *logger, const sigset_t *signals) {
   const struct timespec wait = {.tv_nsec = WAIT_MS * 1000000};
   struct eddy_notify notify;
   bool asked = false;
@@ -75,6 +75,7 @@ static void watch_over(struct eddy_pipeline *pipeline, struct eddy_log_writer *w
     }
     eddy_log_flush(writer);
     eddy_notify_turn(&notify, pipeline, eddy_clock_mono());
+    eddy_status_turn(status, eddy_clock_mono());
     int64_t passed = eddy_clock_mono() - reported;
     if (passed < PROGRESS_MS || asked) continue;
     log_progress(pipeline, logger, &events, passed);
@@ -96,7 +97,7 @@ static int run(const struct eddy_config *config) {
     exit_code = EX_UNAVAILABLE;
   } else if (eddy_pipeline_start(&pipeline, config, &logger) == 0) {
     if (eddy_status_start(status, pipeline) != 0) eddy_pipeline_request_stop(pipeline);
-    watch_over(pipeline, writer, &logger, &signals);
+    watch_over(pipeline, status, writer, &logger, &signals);
     eddy_status_close(status);
     status = NULL;
     exit_code = eddy_pipeline_join(pipeline);

@@ -34,6 +34,7 @@ void eddy_emit_effects(struct eddy_worker *worker, struct eddy_partition *partit
   struct eddy_effects *effects = &partition->effects;
   if (partition->encoded == effects->count) return;
   partition->touched = true;
+  eddy_recent_note(worker->recent, effects->items + partition->encoded, effects->count - partition->encoded, now);
   for (; partition->encoded < effects->count; partition->encoded++) {
     if (emit_one(worker, partition, &effects->items[partition->encoded], now) != 0) {
       eddy_worker_fail(worker, 71, "out of memory", "while=\"encoding outputs\"");

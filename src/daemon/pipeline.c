@@ -102,7 +102,42 @@ void eddy_pipeline_stats(struct eddy_pipeline *pipeline, struct eddy_pipeline_st
   pthread_mutex_lock(&pipeline->lock);
   for (uint32_t i = 0; i < pipeline->started; i++) eddy_stats_merge(stats, eddy_worker_stats_of(pipeline->workers[i]));
   pthread_mutex_unlock(&pipeline->lock);
+  stats->has_registry = pipeline->registry != NULL;
+  if (pipeline->registry) stats->registry = eddy_schema_registry_stats(pipeline->registry);
   eddy_stats_finish(stats);
+}
+
+uint32_t eddy_pipeline_workers(const struct eddy_pipeline *pipeline) {
+  return pipeline->config->workers;
+}
+
+size_t eddy_pipeline_triggers(struct eddy_pipeline *pipeline, struct eddy_trigger_cursor *cursor,
+                              struct eddy_board_trigger *triggers, size_t max) {
+  size_t count = 0;
+  pthread_mutex_lock(&pipeline->lock);
+  for (uint32_t i = 0; i < pipeline->started; i++) {
+    struct eddy_worker_stats *stats = eddy_worker_stats_of(pipeline->workers[i]);
+    count += eddy_board_triggers(stats, &cursor->seen[i], triggers + count, max - count, &cursor->skipped);
+  }
+  pthread_mutex_unlock(&pipeline->lock);
+  return count;
+}
+
+void eddy_pipeline_flows(struct eddy_pipeline *pipeline, struct eddy_flows *flows) {
+  pthread_mutex_lock(&pipeline->lock);
+  for (uint32_t i = 0; i < pipeline->started; i++) {
+    int64_t begins = eddy_recent_begins(eddy_worker_recent_of(pipeline->workers[i]));
+    if (begins > flows->since) flows->since = begins;
+  }
+  for (uint32_t i = 0; i < pipeline->started; i++) eddy_recent_add_flows(eddy_worker_recent_of(pipeline->workers[i]), flows);
+  pthread_mutex_unlock(&pipeline->lock);
+  eddy_flows_sort(flows);
+}
+
+void eddy_pipeline_ask(struct eddy_pipeline *pipeline, struct eddy_question *question) {
+  pthread_mutex_lock(&pipeline->lock);
+  for (uint32_t i = 0; i < pipeline->started; i++) eddy_mailbox_put(eddy_worker_mailbox_of(pipeline->workers[i]), question);
+  pthread_mutex_unlock(&pipeline->lock);
 }
 
 static void say_end(const struct eddy_pipeline *pipeline, const struct eddy_pipeline_stats *stats, int exit_code) {

@@ -1,5 +1,13 @@
-/* What a running pipeline tells over HTTP: /metrics, /healthz, /readyz, /api/segments. The answers are functions of the stats
- * alone, so that they can be tested without a pipeline.
+/* What a running pipeline tells over HTTP: the live page at /, /metrics, /healthz, /readyz, and /api/... in JSON.
+ *
+ *   /                        daemon/page.h
+ *   /metrics                 daemon/metrics.h
+ *   /healthz, /readyz        here
+ *   /api/status, /segments   status_json.c: numbers, no personal data
+ *   /api/triggers            status_stream.c: each trigger as it is decided (server-sent events); personal
+ *   /api/users/ID            status_user.c: asks the workers (daemon/question.h); personal
+ *
+ * Personal data goes to those who send the token of http.token; without a token, to whoever asks on this machine.
  */
 #ifndef EDDY_DAEMON_STATUS_H
 #define EDDY_DAEMON_STATUS_H
@@ -18,11 +26,13 @@ struct eddy_status;
 int eddy_status_open(struct eddy_status **status, const struct eddy_config *config, const struct eddy_logger *logger);
 /* From now on it answers; the pipeline must outlive it. 0 or -1. NULL is fine: nothing. */
 int eddy_status_start(struct eddy_status *status, struct eddy_pipeline *pipeline);
+/* To be called a few times a second by whoever watches over the pipeline: keeps the history. NULL is fine. */
+void eddy_status_turn(struct eddy_status *status, int64_t mono);
 /* "127.0.0.1:8377", or NULL without a server. */
 const char *eddy_status_address(const struct eddy_status *status);
 void eddy_status_close(struct eddy_status *status);
 
-/* The answer to a path at monotonic time `mono`. */
+/* The answer to /metrics, /healthz or /readyz at monotonic time `mono`; 404 for any other path. */
 void eddy_status_answer(struct eddy_str path, const struct eddy_pipeline_stats *stats, int64_t mono, int64_t started_at,
                         struct eddy_http_reply *reply);
 

@@ -362,6 +362,8 @@ static void free_parts(struct eddy_worker *worker) {
   free(worker->partitions);
   free(worker->standbys);
   eddy_huge_memory_fini(&worker->memory);
+  eddy_recent_free(worker->recent);
+  eddy_mailbox_fini(&worker->mailbox);
   free(worker->events);
   close(worker->wake_fd);
 }
@@ -398,6 +400,8 @@ int eddy_worker_start(struct eddy_worker **out, const struct eddy_worker_options
   worker->ended_ctx = options->ctx;
   worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   eddy_worker_stats_init(&worker->stats);
+  eddy_mailbox_init(&worker->mailbox);
+  worker->recent = eddy_recent_new();
   eddy_worker_beat(worker);
   eddy_outbox_init(&worker->outbox);
   eddy_outbox_init(&worker->state);
@@ -407,7 +411,7 @@ int eddy_worker_start(struct eddy_worker **out, const struct eddy_worker_options
   struct eddy_allocator memory = eddy_huge_memory_allocator(&worker->memory);
   eddy_budget_init(&worker->budget, &memory, (size_t)(options->config->memory_max / options->config->workers));
   init_handles(worker);
-  if (worker->wake_fd < 0 || eddy_topics_init(&worker->topics, options->config) != 0 ||
+  if (worker->wake_fd < 0 || !worker->recent || eddy_topics_init(&worker->topics, options->config) != 0 ||
       pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
     close_loop(worker);
     free_parts(worker);
@@ -437,4 +441,12 @@ int eddy_worker_free(struct eddy_worker *worker) {
 
 struct eddy_worker_stats *eddy_worker_stats_of(struct eddy_worker *worker) {
   return &worker->stats;
+}
+
+struct eddy_recent *eddy_worker_recent_of(struct eddy_worker *worker) {
+  return worker->recent;
+}
+
+struct eddy_mailbox *eddy_worker_mailbox_of(struct eddy_worker *worker) {
+  return &worker->mailbox;
 }

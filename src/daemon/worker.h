@@ -9,6 +9,8 @@
 #define EDDY_DAEMON_WORKER_H
 
 #include "daemon/config.h"
+#include "daemon/question.h"
+#include "daemon/recent.h"
 #include "daemon/stats.h"
 #include "source/schema_registry.h"
 
@@ -32,5 +34,7 @@ void eddy_worker_await(struct eddy_worker *worker);
 /* After await: frees it, returns its exit code (0 = left in good order). */
 int eddy_worker_free(struct eddy_worker *worker);
 struct eddy_worker_stats *eddy_worker_stats_of(struct eddy_worker *worker);
+struct eddy_recent *eddy_worker_recent_of(struct eddy_worker *worker);
+struct eddy_mailbox *eddy_worker_mailbox_of(struct eddy_worker *worker);
 
 #endif

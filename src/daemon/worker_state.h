@@ -1,5 +1,5 @@
 /* The inside of a worker, shared by worker.c, tenure.c, restore.c, ingest.c, commit.c and view.c. Touched by the worker's
- * thread only, except `stop` and `stats`.
+ * thread only, except `stop`, `stats`, `recent` and `mailbox`.
  */
 #ifndef EDDY_DAEMON_WORKER_STATE_H
 #define EDDY_DAEMON_WORKER_STATE_H
@@ -15,6 +15,8 @@
 #include "daemon/model_watch.h"
 #include "daemon/outbox.h"
 #include "daemon/partition.h"
+#include "daemon/question.h"
+#include "daemon/recent.h"
 #include "daemon/registry.h"
 #include "daemon/topics.h"
 #include "daemon/worker.h"
@@ -97,6 +99,8 @@ struct eddy_worker {
   int64_t blocked_since;        /* monotonic: first of the aborts in a row, 0 = none */
   struct eddy_counters retired; /* of engines that are gone */
   struct eddy_worker_stats stats;
+  struct eddy_recent *recent;
+  struct eddy_mailbox mailbox;
 };
 
 /* The first failure decides the exit code; the loop ends. */
