@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """End to end on a real Apache Kafka: how fast eddy drains a topic, beside a consumer that does nothing; memory; latency.
 
-    bench/e2e/run.py [--events 5000000] [--users 1000000] [--rounds 3] [--only many,few,many-redis,changelog,restore,memory,latency] [--smoke]
+    bench/e2e/run.py [--events 5000000] [--users 1000000] [--rounds 3] [--only many,few,many-redis,changelog,watched,restore,memory,latency] [--smoke]
 
 Builds what it needs (or takes EDDY_BIN and EDDY_BUILD_DIR), starts a private broker and a private redis-server, prints machine,
 versions and figures, and stops them. bench/README.md says what the figures mean.
@@ -16,7 +16,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.error
+import urllib.request
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE / "tests" / "lib"))
@@ -134,6 +137,41 @@ class Eddy:
             deletion.result(30)
 
 
+class Watchers:
+    """What looks at an instance while somebody has its page open with a user on it, and Prometheus scrapes it every second."""
+
+    def __init__(self, eddy, seconds=1.0):
+        self.eddy, self.seconds, self.ended = eddy, seconds, threading.Event()
+        while 'msg="HTTP listens" address=' not in (text := eddy.log.read_text(errors="replace")):
+            eddy.check()
+            time.sleep(0.01)
+        self.url = "http://" + text.split('msg="HTTP listens" address=', 1)[1].split()[0]
+        self.answers = 0
+        paths = [("/metrics", 1), ("/api/status", 1), ("/api/segments", 2), ("/api/users/u0000000001", 2)]
+        self.threads = [threading.Thread(target=self.poll, args=each) for each in paths] + [threading.Thread(target=self.stream)]
+        for thread in self.threads:
+            thread.start()
+
+    def poll(self, path, every):
+        while not self.ended.wait(every * self.seconds):
+            try:
+                with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+                    answer.read()
+                self.answers += 1
+            except urllib.error.HTTPError:  # 404 until the user is there
+                self.answers += 1
+
+    def stream(self):
+        with urllib.request.urlopen(self.url + "/api/triggers", timeout=30) as answer:
+            while not self.ended.is_set() and answer.readline():
+                pass
+
+    def end(self):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join(40)
+
+
 class Bench:
     def __init__(self, options):
         self.options, self.number, self.loaded = options, 0, {}
@@ -190,19 +228,22 @@ def programs():
     return os.environ.get("EDDY_BIN", str(build / "eddy")), str(build / "bench" / "bench_e2e")
 
 
-def drain(bench, variant, redis, topic="events", **more):
+def drain(bench, variant, redis, topic="events", watched=False, **more):
     """One measured drain of a topic from empty state. Rates are those of the second half."""
     topic, events = bench.topic(topic)
     if redis:
         more["redis"] = {"url": bench.redis_url}
         subprocess.run(["redis-cli", "-s", bench.redis_url[7:], "flushall"], check=True, stdout=subprocess.DEVNULL)
     eddy = Eddy(bench, bench.app(variant), topic, model=VARIANTS[variant], **more)
+    watchers = Watchers(eddy) if watched else None
     start = eddy.mark()
     half = eddy.await_committed(events // 2)
     if half[0] == events:  # so few that one transaction took them all
         half = start
     changes, state = eddy.outputs("segment-changes"), eddy.outputs("profiles")
     end = eddy.await_committed(events)
+    if watchers:
+        watchers.end()
     changes, state = eddy.outputs("segment-changes") - changes, eddy.outputs("profiles") - state
     eddy.settle()
     cpu = eddy.cpu() if redis else end[2]  # what Redis gets after the last commit counts, too
@@ -211,7 +252,7 @@ def drain(bench, variant, redis, topic="events", **more):
     counted = max(1, end[0] - half[0])
     return {"per_s": counted / (end[1] - half[1]) if end[1] > half[1] else float("nan"),
             "per_cpu_s": counted / max(cpu - half[2], 0.01), "changed": changes / counted,
-            "state": state / counted, "changes": int(eddy.final["segment_changes"]), "commits": int(eddy.final["commits"]),
+            "state": state / counted, "answers": watchers.answers if watchers else 0, "changes": int(eddy.final["segment_changes"]), "commits": int(eddy.final["commits"]),
             "bytes_per_user": resident / bench.options.users}
 
 
@@ -251,6 +292,23 @@ def run_changelog(bench):
     print(f"  median: {with_ / 1e3:.0f} k events per CPU-second = {100 * with_ / without:.0f} % of {without / 1e3:.0f} k without; "
           f"{median(rows[True], 'per_s') / 1e3:.0f} k events/s = "
           f"{100 * median(rows[True], 'per_s') / median(rows[False], 'per_s'):.0f} %\n", flush=True)
+
+
+def run_watched(bench):
+    """What being looked at costs: the same drain with HTTP off, and on with Prometheus and an open page."""
+    events = bench.topic("events")[1]
+    print(f"watched, second half of {events:,} events, in turn: http none, and /metrics and the page's requests every second")
+    rows = {True: [], False: []}
+    for _ in range(bench.options.rounds):
+        for watched in (False, True):
+            http = {"listen": "127.0.0.1:0" if watched else "none"}
+            rows[watched].append(row := drain(bench, "many", False, watched=watched, http=http))
+            print(f"  {'watched' if watched else 'alone  '} {row['per_s'] / 1e3:7.0f} k/s {row['per_cpu_s'] / 1e3:7.0f} k per CPU-s, "
+                  f"{row['answers']} answers", flush=True)
+    with_, without = median(rows[True], "per_cpu_s"), median(rows[False], "per_cpu_s")
+    print(f"  median: {with_ / 1e3:.0f} k events per CPU-second = {100 * with_ / without:.1f} % of {without / 1e3:.0f} k alone; "
+          f"{median(rows[True], 'per_s') / 1e3:.0f} k events/s = "
+          f"{100 * median(rows[True], 'per_s') / median(rows[False], 'per_s'):.1f} %\n", flush=True)
 
 
 def restored(eddy):
@@ -350,7 +408,7 @@ def options():
     parser.add_argument("--events", type=int, default=5_000_000)
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3, help="drains per case; medians are printed")
-    parser.add_argument("--only", default="many,many-redis,few,changelog,restore,memory,latency", help="cases, separated by commas")
+    parser.add_argument("--only", default="many,many-redis,few,changelog,watched,restore,memory,latency", help="cases, separated by commas")
     parser.add_argument("--smoke", action="store_true", help="a minute of small numbers: does everything run?")
     found = parser.parse_args()
     if found.smoke:
@@ -371,6 +429,8 @@ def main():
                 rate = measured if case == "many" else rate
         if "changelog" in bench.options.only:
             run_changelog(bench)
+        if "watched" in bench.options.only:
+            run_watched(bench)
         if "restore" in bench.options.only:
             run_restore(bench)
         if "memory" in bench.options.only:
