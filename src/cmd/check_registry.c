@@ -12,15 +12,16 @@ struct registry_check {
 };
 
 /* One address by itself. Any answer in the registry's own words shows that it is there and lets us in. */
-static bool try_address(struct registry_check *registry, const char *address, size_t size) {
+static bool try_address(struct registry_check *registry, struct eddy_str address) {
   struct eddy_registry_client_options options = eddy_registry_options(registry->check->config);
   struct eddy_registry_client *client;
   struct eddy_registry_answer answer;
   struct eddy_registry_url url;
   char text[1100], why[256];
-  snprintf(text, sizeof(text), "%.*s", (int)size, address);
+  snprintf(text, sizeof(text), "%.*s", (int)address.len, address.data);
   options.urls = text;
-  if (eddy_registry_url_parse(&url, address, size, why, sizeof(why)) != 0) return false; /* the configuration was read */
+  /* the configuration was read */
+  if (eddy_registry_url_parse(&url, address.data, address.len, why, sizeof(why)) != 0) return false;
   if (eddy_registry_client_open(&client, &options, why, sizeof(why)) != 0) {
     eddy_check_say(registry->check, EDDY_CHECK_FAIL, "registry", NULL, "%s: %s", url.base, why);
     eddy_registry_url_fini(&url);
@@ -40,14 +41,10 @@ static bool try_address(struct registry_check *registry, const char *address, si
 
 /* True if one of them can be asked. */
 static bool try_addresses(struct registry_check *registry) {
+  const char *rest = registry->check->config->registry.url;
+  struct eddy_str address;
   bool any = false;
-  for (const char *at = registry->check->config->registry.url;; at++) {
-    at += strspn(at, " ");
-    size_t size = strcspn(at, ",");
-    any |= try_address(registry, at, size);
-    at += size;
-    if (!*at) break;
-  }
+  while (eddy_registry_url_next(&rest, &address)) any |= try_address(registry, address);
   if (!any && registry->several)
     eddy_check_say(registry->check, EDDY_CHECK_FAIL, "registry", "see above", "no address of registry.url answers");
   return any;

@@ -146,11 +146,10 @@ void eddy_config_set_path(struct eddy_config_binder *binder, struct eddy_config_
 
 /* An address in the file may hold a password, so none is shown. */
 static void check_address(struct eddy_config_binder *binder, const struct eddy_config_scope *scope,
-                          const struct eddy_config_key *key, const struct eddy_config_node *node, const char *text,
-                          size_t size) {
+                          const struct eddy_config_key *key, const struct eddy_config_node *node, struct eddy_str address) {
   char why[160];
   struct eddy_registry_url url;
-  int wrong = eddy_registry_url_parse(&url, text, size, why, sizeof why);
+  int wrong = eddy_registry_url_parse(&url, address.data, address.len, why, sizeof why);
   eddy_registry_url_fini(&url);
   if (!wrong) return;
   eddy_config_wrong(binder, scope, key->name, node, "%s", why);
@@ -159,13 +158,8 @@ static void check_address(struct eddy_config_binder *binder, const struct eddy_c
 
 static void check_addresses(struct eddy_config_binder *binder, const struct eddy_config_scope *scope,
                             const struct eddy_config_key *key, const struct eddy_config_node *node, const char *text) {
-  for (const char *at = text;; at++) {
-    at += strspn(at, " ");
-    size_t size = strcspn(at, ",");
-    check_address(binder, scope, key, node, at, size);
-    at += size;
-    if (!*at) return;
-  }
+  struct eddy_str address;
+  while (eddy_registry_url_next(&text, &address)) check_address(binder, scope, key, node, address);
 }
 
 void eddy_config_set_registry(struct eddy_config_binder *binder, struct eddy_config_scope *scope,

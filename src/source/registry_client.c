@@ -27,18 +27,16 @@ struct eddy_registry_client {
 /* Set-up --------------------------------------------------------------------------------------------------------------------*/
 
 static int add_urls(struct eddy_registry_client *client, const char *urls, char *why, size_t why_size) {
-  for (const char *at = urls;; at++) {
-    at += strspn(at, " ");
-    size_t size = strcspn(at, ",");
+  struct eddy_str url;
+  while (eddy_registry_url_next(&urls, &url)) {
     if (client->count == EDDY_REGISTRY_URLS_MAX) {
       snprintf(why, why_size, "more than %d addresses", EDDY_REGISTRY_URLS_MAX);
       return -1;
     }
-    if (eddy_registry_url_parse(&client->urls[client->count], at, size, why, why_size) != 0) return -1;
+    if (eddy_registry_url_parse(&client->urls[client->count], url.data, url.len, why, why_size) != 0) return -1;
     client->count++;
-    at += size;
-    if (!*at) return 0;
   }
+  return 0;
 }
 
 static bool copy(char **to, const char *text) {

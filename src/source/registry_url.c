@@ -72,3 +72,12 @@ void eddy_registry_url_fini(struct eddy_registry_url *url) {
   free(url->password);
   *url = (struct eddy_registry_url){0};
 }
+
+bool eddy_registry_url_next(const char **rest, struct eddy_str *address) {
+  if (!*rest) return false;
+  const char *at = *rest + strspn(*rest, " ");
+  *address = (struct eddy_str){at, (uint32_t)strcspn(at, ",")};
+  at += address->len;
+  *rest = *at ? at + 1 : NULL;
+  return true;
+}
