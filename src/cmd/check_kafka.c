@@ -9,6 +9,7 @@
 #include "daemon/clock.h"
 #include "daemon/offset_meta.h"
 #include "daemon/topics.h"
+#include "source/kafka_trouble.h"
 
 enum { ASK_MS = 5000, CLOCK_MAX_MS = 5000, SKEW_WARN_MS = 1000, SKEW_FAIL_MS = 300000 };
 
@@ -40,8 +41,13 @@ static void check_topic(struct kafka_check *kafka, int topic, const struct eddy_
   snprintf(item, sizeof(item), "%s topic %s", role_of(topic), plan.name);
   if (kafka->found[topic] == 0) {
     bool comes = topic != EDDY_TOPIC_INPUT && kafka->found[EDDY_TOPIC_INPUT] > 0 && kafka->check->config->kafka.create_topics;
-    say_create(kafka->check, comes ? EDDY_CHECK_WARN : EDDY_CHECK_FAIL, item,
-               comes ? "missing, `eddy run` will create it" : "missing");
+    if (eddy_topic_is_hidden(facts, plan.name))
+      eddy_check_say(kafka->check, EDDY_CHECK_FAIL, item,
+                     "allow the user DESCRIBE on it (see \"Rights\" in src/deploy/README.md)",
+                     "missing, or this user may not see it");
+    else
+      say_create(kafka->check, comes ? EDDY_CHECK_WARN : EDDY_CHECK_FAIL, item,
+                 comes ? "missing, `eddy run` will create it" : "missing");
     return;
   }
   int differs = eddy_topic_compare(facts, &plan, kafka->found[topic], text, sizeof(text));
@@ -122,7 +128,7 @@ static void check_offsets(struct kafka_check *kafka) {
   rd_kafka_resp_err_t error = rd_kafka_committed(kafka->member.kafka, list, EDDY_CMD_REACH_MS);
   if (error) {
     eddy_check_say(kafka->check, EDDY_CHECK_FAIL, "offsets", "a transaction that never ended, or READ on the group is missing",
-                   "group %s: %s", kafka->check->config->kafka.group, rd_kafka_err2str(error));
+                   "group %s: %s", kafka->check->config->kafka.group, eddy_cmd_client_why(&kafka->member, error));
   } else {
     judge_offsets(kafka, list);
   }
@@ -131,16 +137,16 @@ static void check_offsets(struct kafka_check *kafka) {
 
 /* Clock ---------------------------------------------------------------------------------------------------------------------*/
 
-/* Goes to the last record of every partition that has one. */
+/* Goes to the last record of every partition, where there is none to the end. */
 static void seek_last(const struct kafka_check *kafka, struct eddy_cmd_reading *reading) {
   for (int32_t i = 0; kafka->first && kafka->next && i < kafka->next->cnt; i++) {
     int64_t next = kafka->next->elems[i].offset;
-    if (next > kafka->first->elems[i].offset) eddy_cmd_reading_start(reading, i, next - 1);
+    eddy_cmd_reading_start(reading, i, next > kafka->first->elems[i].offset ? next - 1 : next);
   }
 }
 
-/* The newest time that a broker wrote on one of these records; -1 if there is none. */
-static int64_t newest_append(struct eddy_cmd_reading *reading) {
+/* The newest time that a broker wrote on one of these records; -1 if there is none. `refused` = why one could not be read. */
+static int64_t newest_append(struct eddy_cmd_reading *reading, rd_kafka_resp_err_t *refused) {
   int64_t newest = -1, started = eddy_clock_mono();
   int left = reading->partitions->cnt;
   while (left > 0 && eddy_clock_mono() - started < CLOCK_MAX_MS) {
@@ -149,7 +155,8 @@ static int64_t newest_append(struct eddy_cmd_reading *reading) {
     if (!message) continue;
     int64_t time = message->err ? -1 : rd_kafka_message_timestamp(message, &type);
     if (type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME && time > newest) newest = time;
-    left -= message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+    left -= message->err != 0;
+    if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) *refused = message->err;
     rd_kafka_message_destroy(message);
   }
   return newest;
@@ -157,11 +164,17 @@ static int64_t newest_append(struct eddy_cmd_reading *reading) {
 
 static void check_clock(struct kafka_check *kafka) {
   struct eddy_cmd_reading reading;
+  rd_kafka_resp_err_t refused = RD_KAFKA_RESP_ERR_NO_ERROR;
   if (eddy_cmd_reading_open(&reading, kafka->reader.kafka, kafka->topics.input)) return;
   seek_last(kafka, &reading);
-  int64_t newest = newest_append(&reading), ahead = newest - eddy_clock_wall();
+  int64_t newest = newest_append(&reading, &refused), ahead = newest - eddy_clock_wall();
   eddy_cmd_reading_close(&reading);
-  if (newest < 0) {
+  if (refused) {
+    char item[320];
+    snprintf(item, sizeof(item), "input topic %s", kafka->topics.input);
+    eddy_check_say(kafka->check, EDDY_CHECK_FAIL, item, "allow the user READ on it (see \"Rights\" in src/deploy/README.md)",
+                   "cannot be read: %s", rd_kafka_err2str(refused));
+  } else if (newest < 0) {
     eddy_check_say(kafka->check, EDDY_CHECK_OK, "clock", NULL, "not known: no record carries a broker's time yet");
   } else if (ahead > SKEW_WARN_MS) {
     eddy_check_say(kafka->check, ahead > SKEW_FAIL_MS ? EDDY_CHECK_FAIL : EDDY_CHECK_WARN, "clock",
@@ -191,8 +204,9 @@ static void ask(struct kafka_check *kafka) {
   const char *brokers = kafka->check->config->kafka.brokers;
   rd_kafka_resp_err_t error = eddy_topics_survey(&kafka->topics, kafka->reader.kafka, EDDY_CMD_REACH_MS, kafka->found);
   if (error) {
-    eddy_check_say(kafka->check, EDDY_CHECK_FAIL, "brokers", "set kafka.brokers, or start them; topics are not checked",
-                   "none at %s: %s", brokers, eddy_cmd_client_why(&kafka->reader, error));
+    const char *why = eddy_cmd_client_why(&kafka->reader, error);
+    eddy_check_say(kafka->check, EDDY_CHECK_FAIL, "brokers", eddy_kafka_trouble_advice(why),
+                   "none at %s: %s (topics are not checked)", brokers, why);
     return;
   }
   eddy_check_say(kafka->check, EDDY_CHECK_OK, "brokers", NULL, "%s answers", brokers);

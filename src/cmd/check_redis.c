@@ -3,6 +3,7 @@
 
 #include "cmd/check.h"
 #include "cmd/redis_client.h"
+#include "sink/redis_errors.h"
 
 static int ask(redisContext *context, int argc, const char **argv, char *why, size_t why_size) {
   redisReply *reply = eddy_cmd_redis_ask(context, argc, argv, NULL, why, why_size);
@@ -21,12 +22,19 @@ static int try_writing(redisContext *context, const char *app, char *why, size_t
   return failed ? failed : ask(context, 3, script, why, why_size);
 }
 
+static void fail(struct eddy_check *check, const struct eddy_redis_url *url, const char *why, const char *otherwise) {
+  char where[300];
+  const char *advice = eddy_redis_error_advice(why);
+  eddy_redis_url_where(url, where, sizeof(where));
+  eddy_check_say(check, EDDY_CHECK_FAIL, "redis", advice ? advice : otherwise, "%s: %s", where, why);
+}
+
 static void talk(struct eddy_check *check, redisContext *context, const struct eddy_redis_url *url) {
   char why[320];
   if (eddy_cmd_redis_enter(context, url, why, sizeof(why)) != 0) {
-    eddy_check_say(check, EDDY_CHECK_FAIL, "redis", "check user, password and database in redis.url", "%s", why);
+    fail(check, url, why, "check user, password and database in redis.url");
   } else if (try_writing(context, check->config->app, why, sizeof(why)) != 0) {
-    eddy_check_say(check, EDDY_CHECK_FAIL, "redis", "the user needs the keys <app>:* and scripts, on a primary", "%s", why);
+    fail(check, url, why, "the user needs the keys <app>:* and scripts, on a primary");
   } else {
     eddy_check_say(check, EDDY_CHECK_OK, "redis", NULL, "answers and takes writes");
   }
@@ -45,7 +53,7 @@ void eddy_check_redis(struct eddy_check *check) {
   }
   redisContext *context = eddy_cmd_redis_connect(&url, why, sizeof(why));
   if (!context) {
-    eddy_check_say(check, EDDY_CHECK_FAIL, "redis", "start it, or change redis.url", "cannot connect: %s", why);
+    fail(check, &url, why, "start it, or change redis.url");
     return;
   }
   talk(check, context, &url);

@@ -1,6 +1,9 @@
 #include "cmd/client.h"
 
 #include <stdio.h>
+#include <sysexits.h>
+
+#include "source/kafka_trouble.h"
 
 /* Refused connections come as errors, too. */
 static void be_quiet(const rd_kafka_t *kafka, int level, const char *facility, const char *text) {
@@ -11,7 +14,7 @@ static void keep_trouble(rd_kafka_t *kafka, int error, const char *reason, void 
   struct eddy_cmd_client *client = opaque;
   (void)kafka;
   /* "all brokers are down" follows the reason and says less. */
-  if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) snprintf(client->trouble, sizeof(client->trouble), "%s", reason);
+  if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) eddy_kafka_trouble_copy(client->trouble, sizeof(client->trouble), reason);
 }
 
 static void count_delivery(rd_kafka_t *kafka, const rd_kafka_message_t *message, void *opaque) {
@@ -48,6 +51,12 @@ const char *eddy_cmd_client_why(struct eddy_cmd_client *client, rd_kafka_resp_er
   enum { CALLBACKS_MAX = 100 };
   for (int i = 0; i < CALLBACKS_MAX && rd_kafka_poll(client->kafka, 0) > 0; i++) continue;
   return client->trouble[0] ? client->trouble : rd_kafka_err2str(error);
+}
+
+int eddy_cmd_client_away(struct eddy_cmd_client *client, const char *command, const char *brokers, rd_kafka_resp_err_t error) {
+  const char *why = eddy_cmd_client_why(client, error);
+  fprintf(stderr, "eddy %s: no broker at %s: %s; %s\n", command, brokers, why, eddy_kafka_trouble_advice(why));
+  return EX_UNAVAILABLE;
 }
 
 /* Reading -------------------------------------------------------------------------------------------------------------------*/

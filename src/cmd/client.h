@@ -28,6 +28,8 @@ void eddy_cmd_client_close(struct eddy_cmd_client *client); /* never opened is f
 /* The best explanation of an error: what librdkafka complained about lately, else the error's own text. Valid until the next
  * call. */
 const char *eddy_cmd_client_why(struct eddy_cmd_client *client, rd_kafka_resp_err_t error);
+/* Says on stderr that no broker answers, why, and what to do. Returns 69. */
+int eddy_cmd_client_away(struct eddy_cmd_client *client, const char *command, const char *brokers, rd_kafka_resp_err_t error);
 
 /* Partitions of one topic that a client of role READER reads together. */
 struct eddy_cmd_reading {

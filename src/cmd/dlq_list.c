@@ -1,6 +1,7 @@
 /* eddy dlq list: letters as lines. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "cmd/cmd.h"
@@ -122,7 +123,36 @@ static int put_letter(const struct eddy_dlq *dlq, const rd_kafka_message_t *mess
   return 0;
 }
 
+/* For people: what to do, once per kind of mistake that was listed.
+ * ---------------------------------------------------------------------------------------------------------------*/
+
+static const struct {
+  const char *code, *advice;
+} advices[] = {
+    {"unknown_schema", "put it into kafka.schemas or registry.url, then `eddy dlq retry --code unknown_schema`"},
+    {"unusable_schema", "schemas/README.md says what a schema of events needs"},
+    {"no_key", "let the producer take user_id as the record's key"},
+    {"key_mismatch", "let the producer take user_id as the record's key"},
+    {"", "let the producer send events as in schemas/event.avsc"},
+};
+enum { ADVICE_COUNT = sizeof advices / sizeof *advices };
+
+static void note(bool *seen, struct eddy_str code) {
+  int at = 0;
+  while (at < ADVICE_COUNT - 1 && (strlen(advices[at].code) != code.len || memcmp(advices[at].code, code.data, code.len) != 0))
+    at++;
+  seen[at] = true;
+}
+
+static void advise(const bool *seen) {
+  fflush(stdout);
+  for (int i = 0; i < ADVICE_COUNT; i++) {
+    if (seen[i]) fprintf(stderr, "eddy dlq: %s: %s\n", advices[i].code[0] ? advices[i].code : "others", advices[i].advice);
+  }
+}
+
 int eddy_dlq_list(struct eddy_dlq *dlq) {
+  bool seen[ADVICE_COUNT] = {false};
   struct eddy_dead_letter letter;
   struct eddy_buffer line;
   uint64_t skipped = 0, printed = 0, count = dlq->request->count;
@@ -135,9 +165,11 @@ int eddy_dlq_list(struct eddy_dlq *dlq) {
       continue;
     }
     code = put_letter(dlq, message, &letter, &line);
+    if (!dlq->request->json) note(seen, letter.code);
     printed++;
     rd_kafka_message_destroy(message);
   }
   eddy_buffer_fini(&line);
+  advise(seen);
   return code;
 }

@@ -13,16 +13,13 @@ enum { HEADER_BYTES = 10, FULL_WAIT_MS = 100, FLUSH_MS = 60000 };
 static int look_for_topic(struct eddy_cmd_input *input, const struct eddy_config *config) {
   const struct rd_kafka_metadata *metadata;
   rd_kafka_resp_err_t error = rd_kafka_metadata(input->client.kafka, 1, NULL, &metadata, EDDY_CMD_REACH_MS);
-  if (error) {
-    fprintf(stderr, "eddy %s: no broker at %s: %s\n", input->command, config->kafka.brokers,
-            eddy_cmd_client_why(&input->client, error));
-    return EX_UNAVAILABLE;
-  }
+  if (error) return eddy_cmd_client_away(&input->client, input->command, config->kafka.brokers, error);
   bool found = false;
   for (int i = 0; i < metadata->topic_cnt; i++) found = found || strcmp(metadata->topics[i].topic, input->topic) == 0;
   rd_kafka_metadata_destroy(metadata);
   if (found) return 0;
-  fprintf(stderr, "eddy %s: topic %s does not exist; `eddy topics create` makes it\n", input->command, input->topic);
+  fprintf(stderr, "eddy %s: topic %s does not exist, or this user may not see it; `eddy topics create` makes it\n",
+          input->command, input->topic);
   return EX_UNAVAILABLE;
 }
 

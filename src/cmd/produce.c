@@ -38,7 +38,7 @@ static int read_options(int argc, char **argv, struct request *request) {
                                           {NULL, 0, NULL, 0}};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:t:J", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option);
+    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
     if (option == 'c') request->config = optarg;
     if (option == 't') request->topic = optarg;
     if (option == 'J') request->json = true;

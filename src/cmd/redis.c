@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/redis_client.h"
 #include "daemon/config.h"
+#include "sink/redis_errors.h"
 
 static const char usage[] =
     "usage: eddy redis rebuild [-c FILE] [--dry-run]\n\n"
@@ -46,7 +47,7 @@ static int read_options(int argc, char **argv, struct rebuild *rebuild) {
       {"config", required_argument, NULL, 'c'}, {"dry-run", no_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option);
+    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
     if (option == 'c') rebuild->config_path = optarg;
     if (option == 'n') rebuild->dry_run = true;
   }
@@ -152,6 +153,14 @@ static int work(struct rebuild *rebuild, const char *app) {
   return EX_UNAVAILABLE;
 }
 
+static int cannot_enter(const struct rebuild *rebuild, const struct eddy_redis_url *url) {
+  char where[300];
+  const char *advice = eddy_redis_error_advice(rebuild->why);
+  eddy_redis_url_where(url, where, sizeof where);
+  fprintf(stderr, "eddy redis: %s: %s; %s\n", where, rebuild->why, advice ? advice : "is it up, and is redis.url right?");
+  return EX_UNAVAILABLE;
+}
+
 static int run(struct rebuild *rebuild, const struct eddy_config *config) {
   struct eddy_redis_url url;
   snprintf(rebuild->why, sizeof rebuild->why, "no redis.url is configured");
@@ -160,10 +169,8 @@ static int run(struct rebuild *rebuild, const struct eddy_config *config) {
     return EX_CONFIG;
   }
   rebuild->context = eddy_cmd_redis_connect(&url, rebuild->why, sizeof rebuild->why);
-  if (!rebuild->context || eddy_cmd_redis_enter(rebuild->context, &url, rebuild->why, sizeof rebuild->why) != 0) {
-    fprintf(stderr, "eddy redis: %s\n", rebuild->why);
-    return EX_UNAVAILABLE;
-  }
+  if (!rebuild->context || eddy_cmd_redis_enter(rebuild->context, &url, rebuild->why, sizeof rebuild->why) != 0)
+    return cannot_enter(rebuild, &url);
   return work(rebuild, config->app);
 }
 

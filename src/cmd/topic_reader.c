@@ -30,14 +30,11 @@ static int find_topic(struct eddy_cmd_topic_reader *reader, const struct eddy_co
   int32_t found[EDDY_TOPIC_ALL];
   rd_kafka_resp_err_t error = eddy_topics_survey(&reader->topics, reader->client.kafka, EDDY_CMD_REACH_MS, found);
   reader->name = topic == EDDY_TOPIC_INPUT ? reader->topics.input : reader->topics.names[topic];
-  if (error) {
-    fprintf(stderr, "eddy %s: no broker at %s: %s\n", reader->command, config->kafka.brokers,
-            eddy_cmd_client_why(&reader->client, error));
-    return EX_UNAVAILABLE;
-  }
+  if (error) return eddy_cmd_client_away(&reader->client, reader->command, config->kafka.brokers, error);
   reader->partition_count = found[topic];
   if (found[topic] == 0) {
-    fprintf(stderr, "eddy %s: topic %s does not exist; `eddy topics create` makes it\n", reader->command, reader->name);
+    fprintf(stderr, "eddy %s: topic %s does not exist, or this user may not see it; `eddy topics create` makes it\n",
+            reader->command, reader->name);
     return EX_UNAVAILABLE;
   }
   if (reader->partition < found[topic]) return 0;

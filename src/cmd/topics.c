@@ -69,7 +69,7 @@ static int read_options(int argc, char **argv, struct request *request) {
         request->dry_run = true;
         break;
       default:
-        return eddy_cmd_bad_option(argv, option);
+        return eddy_cmd_wrong_option(argv, option, options);
     }
   }
   return read_verb(argv);
@@ -110,6 +110,7 @@ static int settle(struct job *job, int topic) {
   }
   int differences = eddy_topic_compare(&job->facts, &plan, job->found[topic], text, sizeof(text));
   printf("%s: %s%s\n", plan.name, differences ? "differs: " : "ok", text);
+  if (differences) fprintf(stderr, "eddy topics: %s: %s\n", plan.name, eddy_topics_advice(topic, differences));
   job->differs = job->differs || differences;
   return 0;
 }
@@ -143,10 +144,7 @@ static int run(struct job *job, const struct eddy_config *config) {
   }
   if (eddy_topics_init(&job->topics, config) != 0) return EX_OSERR;
   rd_kafka_resp_err_t error = eddy_topics_survey(&job->topics, job->client.kafka, EDDY_CMD_REACH_MS, job->found);
-  if (!error) return settle_all(job);
-  fprintf(stderr, "eddy topics: no broker at %s: %s\nSet kafka.brokers, or start it.\n", config->kafka.brokers,
-          eddy_cmd_client_why(&job->client, error));
-  return EX_UNAVAILABLE;
+  return error ? eddy_cmd_client_away(&job->client, "topics", config->kafka.brokers, error) : settle_all(job);
 }
 
 int eddy_cmd_topics(int argc, char **argv) {

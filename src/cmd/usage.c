@@ -9,6 +9,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/usage_form.h"
+#include "daemon/nearest.h"
 
 static void put_plain(const char *usage, FILE *out) {
   fputs(usage, out);
@@ -48,11 +49,22 @@ bool eddy_cmd_number(const char *text, double min, double max, double *value) {
 /* Within a group of letters (-xy) getopt has not moved on yet and only optopt knows which it is; for a long option that does
  * not exist optopt is 0. */
 int eddy_cmd_bad_option(char **argv, int option) {
+  static const struct option none[] = {{NULL, 0, NULL, 0}};
+  return eddy_cmd_wrong_option(argv, option, none);
+}
+
+int eddy_cmd_wrong_option(char **argv, int option, const struct option *options) {
   const char *last = argv[optind - 1];
   char letter[] = {'-', (char)optopt, '\0'};
   if (option == ':') return eddy_cmd_misuse(argv[0], "%s needs a value", last);
   bool is_long = optopt == 0 || (strncmp(last, "--", 2) == 0 && strchr(last, '='));
-  return eddy_cmd_misuse(argv[0], "unknown option %s", is_long ? last : letter);
+  if (!is_long) return eddy_cmd_misuse(argv[0], "unknown option %s", letter);
+  char name[64] = "";
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(last + 2, "="), last + 2);
+  struct eddy_nearest nearest = eddy_nearest_begin(name);
+  for (; options->name; options++) eddy_nearest_offer(&nearest, options->name);
+  if (!nearest.best) return eddy_cmd_misuse(argv[0], "unknown option %s", last);
+  return eddy_cmd_misuse(argv[0], "unknown option %s; did you mean --%s?", last, nearest.best);
 }
 
 int eddy_cmd_misuse(const char *command, const char *format, ...) {

@@ -339,8 +339,9 @@ static void fenced(struct eddy_worker *worker) {
     find_out(worker);
     return;
   }
-  eddy_worker_fail(worker, 75, "fenced by another producer", "worker=%u hint=\"another process runs under instance %s\"",
-                   worker->index, worker->config->instance);
+  eddy_worker_fail(worker, 75, "fenced by another producer",
+                   "worker=%u hint=\"another process runs under instance %s: give each its own `instance`\"", worker->index,
+                   worker->config->instance);
 }
 
 static void give_up_transaction(struct eddy_worker *worker) {

@@ -95,7 +95,10 @@ static int load_defaults(struct eddy_config *config, FILE *errors) {
 static int cannot_read(struct eddy_config *config, const char *path, FILE *errors) {
   struct eddy_config_report report;
   eddy_config_report_init(&report);
-  eddy_config_report_add(&report, (struct eddy_place){0, 0}, "the file cannot be read: %s", strerror(errno));
+  const char *advice = errno == ENOENT   ? "; `eddy config init` writes one to begin with"
+                       : errno == EACCES ? "; let the user that runs eddy read it"
+                                         : "";
+  eddy_config_report_add(&report, (struct eddy_place){0, 0}, "the file cannot be read: %s%s", strerror(errno), advice);
   if (eddy_config_defaults(config) != 0 || derive(config) != 0)
     eddy_config_report_add(&report, (struct eddy_place){0, 0}, "out of memory");
   return finish(&report, path, "", 0, errors);

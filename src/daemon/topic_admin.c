@@ -111,15 +111,24 @@ static const char *find_setting(const rd_kafka_ConfigResource_t *resource, const
   return NULL;
 }
 
-const char *eddy_topic_fact(const struct eddy_topic_facts *facts, const char *topic, const char *setting) {
-  if (!facts->answer) return NULL;
+static const rd_kafka_ConfigResource_t *find_resource(const struct eddy_topic_facts *facts, const char *topic) {
   size_t count;
   const rd_kafka_ConfigResource_t **resources =
       rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(facts->answer), &count);
   for (size_t i = 0; i < count; i++) {
-    if (strcmp(rd_kafka_ConfigResource_name(resources[i]), topic) == 0) return find_setting(resources[i], setting);
+    if (strcmp(rd_kafka_ConfigResource_name(resources[i]), topic) == 0) return resources[i];
   }
   return NULL;
+}
+
+const char *eddy_topic_fact(const struct eddy_topic_facts *facts, const char *topic, const char *setting) {
+  const rd_kafka_ConfigResource_t *resource = facts->answer ? find_resource(facts, topic) : NULL;
+  return resource ? find_setting(resource, setting) : NULL;
+}
+
+bool eddy_topic_is_hidden(const struct eddy_topic_facts *facts, const char *topic) {
+  const rd_kafka_ConfigResource_t *resource = facts->answer ? find_resource(facts, topic) : NULL;
+  return resource && rd_kafka_ConfigResource_error(resource) == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
 }
 
 size_t eddy_topic_bytes_max(const struct eddy_topic_facts *facts, const char *topic) {

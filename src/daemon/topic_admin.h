@@ -43,6 +43,8 @@ void eddy_topic_facts_init(struct eddy_topic_facts *facts, rd_kafka_t *client, c
 void eddy_topic_facts_fini(struct eddy_topic_facts *facts);
 /* NULL if it is not known. Valid as long as `facts`. */
 const char *eddy_topic_fact(const struct eddy_topic_facts *facts, const char *topic, const char *setting);
+/* The broker did not tell about it for want of rights: a topic that is in no list may be there all the same. */
+bool eddy_topic_is_hidden(const struct eddy_topic_facts *facts, const char *topic);
 /* max.message.bytes of a topic; Kafka's default if it is not known. */
 size_t eddy_topic_bytes_max(const struct eddy_topic_facts *facts, const char *topic);
 

@@ -194,6 +194,12 @@ static int await_created(const struct eddy_topics *topics, rd_kafka_t *client, i
   return missing;
 }
 
+static enum eddy_topics_result miss(const char *name, char *why, size_t why_size) {
+  snprintf(why, why_size, "%s is missing, or this user may not see it; `eddy topics create` makes it, `eddy check` tells more",
+           name);
+  return EDDY_TOPICS_MISSING;
+}
+
 enum eddy_topics_result eddy_topics_check(struct eddy_topics *topics, rd_kafka_t *client, bool create,
                                           const struct eddy_logger *logger, char *why, size_t why_size) {
   int32_t found[EDDY_TOPIC_ALL];
@@ -203,18 +209,12 @@ enum eddy_topics_result eddy_topics_check(struct eddy_topics *topics, rd_kafka_t
     return EDDY_TOPICS_UNREACHABLE;
   }
   topics->partitions = found[EDDY_TOPIC_INPUT];
-  if (found[EDDY_TOPIC_INPUT] == 0) {
-    snprintf(why, why_size, "%s", topics->input);
-    return EDDY_TOPICS_MISSING;
-  }
+  if (found[EDDY_TOPIC_INPUT] == 0) return miss(topics->input, why, why_size);
   int missing = first_missing(found);
   if (missing >= 0 && create) {
     if (create_missing(topics, client, found, logger, why, why_size) != 0) return EDDY_TOPICS_MISSING;
     missing = await_created(topics, client, found);
   }
-  if (missing >= 0) {
-    snprintf(why, why_size, "%s", topics->names[missing]);
-    return EDDY_TOPICS_MISSING;
-  }
+  if (missing >= 0) return miss(topics->names[missing], why, why_size);
   return check_present(topics, client, found, logger, why, why_size);
 }

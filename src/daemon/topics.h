@@ -49,7 +49,7 @@ rd_kafka_resp_err_t eddy_topics_survey(const struct eddy_topics *topics, rd_kafk
 enum eddy_topics_result {
   EDDY_TOPICS_READY,
   EDDY_TOPICS_UNREACHABLE, /* no broker answers */
-  EDDY_TOPICS_MISSING,     /* `why` names the topic; it may come */
+  EDDY_TOPICS_MISSING,     /* `why` names the topic and says what to do; it may come */
   EDDY_TOPICS_REFUSED,     /* cannot work, `why` says what to do */
 };
 /* Looks, makes what is missing if `create`, looks again. When all are there: asks once for the settings that the state rests

@@ -1,5 +1,6 @@
 #include "sink/kafka_sink.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ struct eddy_kafka_sink {
   enum eddy_txn_state state;
   const struct eddy_logger *logger;
   char why[512];
+  atomic_bool refusal_said; /* since the last commit; from librdkafka's threads, too */
 };
 
 #define BIT(state) (1u << (state))
@@ -55,8 +57,16 @@ void eddy_kafka_sink_prefer(rd_kafka_conf_t *conf) {
   prefer(conf, "socket.keepalive.enable", "true");
 }
 
+/* A topic that the broker lets nobody write to dooms the transaction, whose error names no topic: this line does. */
+static bool is_refused_topic(int level, const char *facility) {
+  return level <= 3 && strcmp(facility, "ADDPARTS") == 0;
+}
+
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
-  const struct eddy_kafka_sink *sink = rd_kafka_opaque(client);
+  struct eddy_kafka_sink *sink = rd_kafka_opaque(client);
+  if (is_refused_topic(level, facility) && !atomic_exchange(&sink->refusal_said, true))
+    eddy_log(sink->logger, EDDY_LOG_WARN, "Kafka takes no records of ours", "reason=\"%s\" hint=\"%s\"", text,
+             "allow the user of kafka.properties WRITE on the topic, see Rights in src/deploy/README.md");
   eddy_log(sink->logger, level <= 2 ? EDDY_LOG_WARN : EDDY_LOG_DEBUG, "kafka producer", "facility=%s text=\"%s\"", facility,
            text);
 }
@@ -273,7 +283,10 @@ enum eddy_txn_result eddy_kafka_sink_commit(struct eddy_kafka_sink *sink, int ti
   if (sink->state != EDDY_TXN_OPEN) return EDDY_TXN_ABORT;
   await_deliveries(sink);
   enum eddy_txn_result result = judge(sink, "commit", rd_kafka_commit_transaction(sink->client, timeout_ms));
-  if (result == EDDY_TXN_DONE) set_state(sink, EDDY_TXN_READY);
+  if (result == EDDY_TXN_DONE) {
+    set_state(sink, EDDY_TXN_READY);
+    atomic_store(&sink->refusal_said, false);
+  }
   if (result == EDDY_TXN_RETRY) {
     /* Nobody has answered: it may have been committed. */
     set_state(sink, EDDY_TXN_LOST);

@@ -16,7 +16,7 @@ static const struct {
     {"MASTERDOWN", true, NULL},
     {"TRYAGAIN", true, NULL},
     {"NOAUTH", true, "Redis wants a password: write redis://USER:PASSWORD@host into redis.url"},
-    {"WRONGPASS", true, "Redis does not accept the password in redis.url"},
+    {"WRONGPASS", true, "Redis does not accept the user and password in redis.url"},
     {"NOPERM", true,
      "the user in redis.url may not do this: allow it get, set, del, hget, hmget, hset, hdel, zadd, zrem, xadd, evalsha and "
      "script load on the keys of this application"},
@@ -26,6 +26,9 @@ static const struct {
     {"UNKILLABLE", true, NULL},
     {"MOVED", false, "Redis Cluster is not supported: use one server"},
     {"CROSSSLOT", false, "Redis Cluster is not supported: use one server"},
+    {"Protocol error", true, "what answers is no Redis, or wants TLS: check host and port in redis.url"},
+    {"Connection refused", true, "start it, or change host and port in redis.url"},
+    {"Name or service not known", true, "is the host name in redis.url right?"},
     {"WRONGTYPE", false, "a key of this application holds something else: remove it, then run `eddy redis rebuild`"},
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "sink/redis_command.h"
+#include "sink/redis_errors.h"
 
 enum {
   BACKOFF_MIN_MS = 50,
@@ -136,6 +137,14 @@ static void note_trouble(struct eddy_redis_link *link, const char *text) {
   if (link->trouble[0] == '\0') snprintf(link->trouble, sizeof link->trouble, "%s", text ? text : "connection lost");
 }
 
+static void say_down(const struct eddy_redis_link *link) {
+  char where[300];
+  const char *advice = eddy_redis_error_advice(link->trouble);
+  eddy_redis_url_where(&link->options.url, where, sizeof where);
+  eddy_log(link->options.logger, EDDY_LOG_WARN, "waiting for Redis", "address=\"%s\" reason=\"%s\" hint=\"%s\"", where,
+           link->trouble, advice ? advice : "is it up, and is redis.url right?");
+}
+
 /* The connection is gone (hiredis has answered every pending command with NULL). */
 static void go_down(struct eddy_redis_link *link) {
   bool was_up = link->state == UP;
@@ -146,7 +155,7 @@ static void go_down(struct eddy_redis_link *link) {
   link->retry_at_ms = link->since_ms + link->backoff_ms / 2 + jitter;
   link->backoff_ms = link->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : link->backoff_ms * 2;
   if (!link->said) {
-    eddy_log(link->options.logger, EDDY_LOG_WARN, "waiting for Redis", "reason=\"%s\"", link->trouble);
+    say_down(link);
     link->said = true;
   }
   link->trouble[0] = '\0';

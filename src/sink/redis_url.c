@@ -107,3 +107,10 @@ int eddy_redis_url_parse(struct eddy_redis_url *url, const char *text, char *why
   memcpy(rest, address, strlen(address) + 1);
   return parse_address(url, rest, why, why_size);
 }
+
+void eddy_redis_url_where(const struct eddy_redis_url *url, char *text, size_t size) {
+  if (url->path[0])
+    snprintf(text, size, "%s", url->path);
+  else
+    snprintf(text, size, "%s:%d", url->host, url->port);
+}

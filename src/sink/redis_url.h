@@ -15,5 +15,7 @@ struct eddy_redis_url {
 
 /* 0, or -1 with a sentence in `why`. */
 int eddy_redis_url_parse(struct eddy_redis_url *url, const char *text, char *why, size_t why_size);
+/* "host:port" or the path of the socket, for messages. */
+void eddy_redis_url_where(const struct eddy_redis_url *url, char *text, size_t size);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "source/kafka_consumer.h"
 #include "source/kafka_offsets.h"
+#include "source/kafka_trouble.h"
 
 enum {
   PREFETCH_MESSAGES = 100000, /* more than a commit interval's worth; with it at most 64 MB wait in memory */
@@ -24,6 +25,8 @@ struct eddy_kafka_source {
   const struct eddy_logger *logger;
   int32_t nudge_partition; /* any assigned partition, -1 if none */
   bool nudged;             /* since the queue was last above the low mark */
+  char trouble[256];       /* what librdkafka said last of a broker */
+  bool said;               /* since a record came last */
 };
 
 void eddy_kafka_source_prefer(rd_kafka_conf_t *conf) {
@@ -47,6 +50,15 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
            text);
 }
 
+/* All are down: why, once per outage. That they are is said by the worker. */
+static void say_trouble(struct eddy_kafka_source *source) {
+  if (!source->trouble[0] || source->said) return;
+  source->said = true;
+  eddy_log(source->logger, EDDY_LOG_WARN, "Kafka cannot be reached", "reason=\"%s\" hint=\"%s\"", source->trouble,
+           eddy_kafka_trouble_advice(source->trouble));
+}
+
+/* Runs within poll, as all callbacks do but that of the log. */
 static void on_error(rd_kafka_t *client, int error, const char *reason, void *opaque) {
   struct eddy_kafka_source *source = opaque;
   if (error == RD_KAFKA_RESP_ERR__FATAL) {
@@ -57,7 +69,10 @@ static void on_error(rd_kafka_t *client, int error, const char *reason, void *op
   }
   eddy_log(source->logger, EDDY_LOG_DEBUG, "kafka consumer error", "error=%s reason=\"%s\"",
            rd_kafka_err2name((rd_kafka_resp_err_t)error), reason);
-  source->handler.unreachable(source->handler.ctx, error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN);
+  bool all = error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+  if (all) say_trouble(source);
+  if (!all) eddy_kafka_trouble_copy(source->trouble, sizeof(source->trouble), reason);
+  source->handler.unreachable(source->handler.ctx, all);
 }
 
 static void log_failure(const struct eddy_kafka_source *source, const char *what, rd_kafka_error_t *error) {
@@ -196,6 +211,7 @@ size_t eddy_kafka_source_poll(struct eddy_kafka_source *source, rd_kafka_message
       messages[kept++] = messages[i];
     }
   }
+  if (kept > 0) source->said = false;
   return kept;
 }
 

@@ -7,7 +7,7 @@
 
 static const char hint_path[] = "is the path in registry.url that of a schema registry?";
 static const char hint_credentials[] = "check registry.user and registry.password, and what this user may do";
-static const char hint_later[] = "nothing: it is asked again";
+static const char hint_later[] = "if that is a schema registry, nothing: it is asked again";
 
 static void set(struct eddy_registry_answer *answer, enum eddy_registry_result result, const char *hint) {
   answer->result = result;
