@@ -234,6 +234,28 @@ class KafkaServer:
             consumer.close()
 
 
+GUARD = """
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_eddy="right";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+"""
+
+
+class GuardedKafka(KafkaServer):
+    """On a second port it asks for a password: there user `eddy` (`right`) may do what kafka_raw.allow() has allowed. Whoever comes
+    by the first port may do all."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.guarded = f"127.0.0.1:{free_port()}"
+        text = self.properties.read_text()
+        for key in ("listeners", "advertised.listeners"):
+            text = text.replace(f"\n{key}=", f"\n{key}=SASL://{self.guarded},")
+        text = text.replace("protocol.map=", "protocol.map=SASL:SASL_PLAINTEXT,")
+        self.properties.write_text(text + GUARD)
+
+
 REPLICATED = """default.replication.factor=3
 min.insync.replicas=2
 offsets.topic.replication.factor=3

@@ -2,7 +2,7 @@
 import socket
 import struct
 
-OFFSET_COMMIT, DELETE_RECORDS, DELETE_GROUPS = (8, 2), (21, 1), (42, 1)  # (API key, version)
+OFFSET_COMMIT, DELETE_RECORDS, DELETE_GROUPS, CREATE_ACLS = (8, 2), (21, 1), (42, 1), (30, 1)  # (API key, version)
 
 
 def _text(value):
@@ -52,3 +52,16 @@ def commit_offset(brokers, group, topic, partition, offset, metadata):
     place = struct.pack(">iq", partition, offset) + _text(metadata)
     body = _text(group) + struct.pack(">i", -1) + _text("") + struct.pack(">q", -1) + _array([_text(topic) + _array([place])])
     _no_error(struct.unpack(">h", _ask(brokers, OFFSET_COMMIT, body)[-2:])[0], f"committing offset of {topic}")
+
+
+RESOURCES = {"topic": 2, "group": 3, "cluster": 4, "transactional-id": 5}
+OPERATIONS = {"all": 2, "read": 3, "write": 4, "create": 5, "describe": 8, "describe-configs": 10}
+
+
+def allow(brokers, user, resource, prefix, *operations):
+    """The user may do that to all resources of the kind whose names begin so (the cluster has one name)."""
+    pattern = 3 if resource == "cluster" else 4  # literal, prefixed
+    grants = [struct.pack(">b", RESOURCES[resource]) + _text(prefix) + struct.pack(">b", pattern) + _text(f"User:{user}") + _text("*") +
+              struct.pack(">bb", OPERATIONS[operation], 3) for operation in operations]
+    answer = _ask(brokers, CREATE_ACLS, _array(grants))
+    _no_error(struct.unpack(">h", answer[8:10])[0], f"allowing {user} {operations} on {resource} {prefix}")

@@ -1,5 +1,6 @@
 /* Named points of the recovery protocol, for tests from outside: `EDDY_KILL_AT=name:N` ends the process with SIGKILL when
  * it comes to point `name` for the N-th time (N = 1 if left out), `EDDY_STOP_AT` stops it with SIGSTOP. Any thread.
+ * And a clock that is wrong: `EDDY_CLOCK_AHEAD` = by so many milliseconds.
  */
 #include <signal.h>
 #include <stdatomic.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/rules.h"
+#include "daemon/clock.h"
 
 unsigned eddy_rules_off; /* none */
 
@@ -29,4 +31,13 @@ void eddy_point(const char *name) {
   static struct aim aims[] = {{.variable = "EDDY_KILL_AT", .signal = SIGKILL}, {.variable = "EDDY_STOP_AT", .signal = SIGSTOP}};
   pass(&aims[0], name);
   pass(&aims[1], name);
+}
+
+/* The linker puts the first in the place of eddy_clock_wall(), which is the second then. */
+int64_t __wrap_eddy_clock_wall(void);
+int64_t __real_eddy_clock_wall(void);
+
+int64_t __wrap_eddy_clock_wall(void) {
+  const char *ahead = getenv("EDDY_CLOCK_AHEAD");
+  return __real_eddy_clock_wall() + (ahead ? strtoll(ahead, NULL, 10) : 0);
 }
