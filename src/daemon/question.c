@@ -13,9 +13,11 @@ struct eddy_question {
   struct eddy_buffer partitions; /* int32_t */
   size_t restoring;
   int32_t input_partitions;
+  void (*settled)(void *ctx);
+  void *ctx;
 };
 
-struct eddy_question *eddy_question_new(struct eddy_str user_id, uint32_t workers) {
+struct eddy_question *eddy_question_new(struct eddy_str user_id, uint32_t workers, void (*settled)(void *ctx), void *ctx) {
   struct eddy_question *question = user_id.len <= EDDY_QUESTION_USER_MAX ? calloc(1, sizeof(*question)) : NULL;
   if (!question) return NULL;
   pthread_mutex_init(&question->lock, NULL);
@@ -25,6 +27,8 @@ struct eddy_question *eddy_question_new(struct eddy_str user_id, uint32_t worker
   question->user_size = user_id.len;
   question->holders = 1;
   question->waiting = workers;
+  question->settled = settled;
+  question->ctx = ctx;
   return question;
 }
 
@@ -46,6 +50,20 @@ void eddy_question_drop(struct eddy_question *question) {
   free(question);
 }
 
+void eddy_question_leave(struct eddy_question *question) {
+  pthread_mutex_lock(&question->lock);
+  question->settled = NULL;
+  pthread_mutex_unlock(&question->lock);
+  eddy_question_drop(question);
+}
+
+/* Under the lock, after an answer. */
+static void tell(struct eddy_question *question) {
+  if (!question->settled || (!question->found && question->waiting > 0)) return;
+  question->settled(question->ctx);
+  question->settled = NULL;
+}
+
 struct eddy_str eddy_question_user(const struct eddy_question *question) {
   return (struct eddy_str){question->user, question->user_size};
 }
@@ -59,6 +77,7 @@ void eddy_question_found(struct eddy_question *question, struct eddy_buffer *tex
   }
   question->found = true;
   question->waiting--;
+  tell(question);
   pthread_mutex_unlock(&question->lock);
 }
 
@@ -70,6 +89,7 @@ void eddy_question_not_here(struct eddy_question *question, const int32_t *parti
   question->restoring += restoring;
   if (partition_count > 0) question->input_partitions = partition_count;
   question->waiting--;
+  tell(question);
   pthread_mutex_unlock(&question->lock);
 }
 

@@ -14,8 +14,12 @@ enum { EDDY_QUESTION_USER_MAX = 255, EDDY_MAILBOX_MAX = 64 };
 
 struct eddy_question;
 
-/* The asker's; `user_id` of 1 to 255 bytes is copied. NULL if memory is short. */
-struct eddy_question *eddy_question_new(struct eddy_str user_id, uint32_t workers);
+/* The asker's; `user_id` of 1 to 255 bytes is copied. `settled` (may be NULL) is called once the question is no longer OPEN,
+ * from the thread that answered, which holds a lock: it must only pass the word on. NULL if memory is short. */
+struct eddy_question *eddy_question_new(struct eddy_str user_id, uint32_t workers, void (*settled)(void *ctx), void *ctx);
+/* The asker does not want to be told any more, and gives the question up. */
+void eddy_question_leave(struct eddy_question *question);
+/* A worker gives it up. NULL is fine. */
 void eddy_question_drop(struct eddy_question *question);
 struct eddy_str eddy_question_user(const struct eddy_question *question);
 

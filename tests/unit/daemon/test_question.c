@@ -8,10 +8,15 @@
 
 #include "daemon/question.h"
 
+static void count(void *ctx) {
+  ++*(int *)ctx;
+}
+
 static void test_the_worker_that_has_the_user_answers(void **state) {
   (void)state;
+  int told = 0;
   struct eddy_mailbox boxes[2];
-  struct eddy_question *question = eddy_question_new(EDDY_STR("ann"), 2);
+  struct eddy_question *question = eddy_question_new(EDDY_STR("ann"), 2, count, &told);
   const int32_t partitions[] = {0, 2};
   for (int i = 0; i < 2; i++) {
     eddy_mailbox_init(&boxes[i]);
@@ -25,6 +30,7 @@ static void test_the_worker_that_has_the_user_answers(void **state) {
   eddy_question_drop(asked);
   assert_null(eddy_mailbox_take(&boxes[0]));
   assert_int_equal(eddy_question_result(question).state, EDDY_QUESTION_OPEN);
+  assert_int_equal(told, 0);
 
   struct eddy_buffer text;
   eddy_buffer_init(&text, NULL);
@@ -36,13 +42,15 @@ static void test_the_worker_that_has_the_user_answers(void **state) {
   struct eddy_question_result result = eddy_question_result(question);
   assert_int_equal(result.state, EDDY_QUESTION_FOUND);
   assert_int_equal(result.text->size, 2);
-  eddy_question_drop(question);
+  assert_int_equal(told, 1);
+  eddy_question_leave(question);
   for (int i = 0; i < 2; i++) eddy_mailbox_fini(&boxes[i]);
 }
 
 static void test_nobody_has_the_user(void **state) {
   (void)state;
-  struct eddy_question *question = eddy_question_new(EDDY_STR("ann"), 2);
+  int told = 0;
+  struct eddy_question *question = eddy_question_new(EDDY_STR("ann"), 2, count, &told);
   const int32_t first[] = {0, 2}, second[] = {1};
   eddy_question_not_here(question, first, 2, 1, 0);
   eddy_question_not_here(question, second, 1, 0, 4);
@@ -52,13 +60,14 @@ static void test_nobody_has_the_user(void **state) {
   assert_int_equal(result.partitions[2], 1);
   assert_int_equal(result.restoring, 1);
   assert_int_equal(result.input_partitions, 4);
-  eddy_question_drop(question);
+  assert_int_equal(told, 1);
+  eddy_question_leave(question);
 }
 
 /* A partition that moves is known to two workers for a moment. */
 static void test_the_first_answer_counts(void **state) {
   (void)state;
-  struct eddy_question *question = eddy_question_new(EDDY_STR("ann"), 2);
+  struct eddy_question *question = eddy_question_new(EDDY_STR("ann"), 2, NULL, NULL);
   for (int i = 0; i < 2; i++) {
     struct eddy_buffer text;
     eddy_buffer_init(&text, NULL);
@@ -70,13 +79,29 @@ static void test_the_first_answer_counts(void **state) {
   eddy_question_drop(question);
 }
 
+/* It may be answered when nobody waits any more. */
+static void test_whoever_has_left_is_not_told(void **state) {
+  (void)state;
+  int told = 0;
+  struct eddy_mailbox box;
+  struct eddy_question *question = eddy_question_new(EDDY_STR("ann"), 1, count, &told);
+  eddy_mailbox_init(&box);
+  eddy_mailbox_put(&box, question);
+  eddy_question_leave(question);
+  struct eddy_question *asked = eddy_mailbox_take(&box);
+  eddy_question_not_here(asked, NULL, 0, 0, 4);
+  eddy_question_drop(asked);
+  assert_int_equal(told, 0);
+  eddy_mailbox_fini(&box);
+}
+
 static void test_limits(void **state) {
   (void)state;
   char longest[EDDY_QUESTION_USER_MAX + 1];
   struct eddy_mailbox box;
   memset(longest, 'x', sizeof(longest));
-  assert_null(eddy_question_new((struct eddy_str){longest, sizeof(longest)}, 1));
-  struct eddy_question *question = eddy_question_new((struct eddy_str){longest, sizeof(longest) - 1}, 1);
+  assert_null(eddy_question_new((struct eddy_str){longest, sizeof(longest)}, 1, NULL, NULL));
+  struct eddy_question *question = eddy_question_new((struct eddy_str){longest, sizeof(longest) - 1}, 1, NULL, NULL);
   assert_non_null(question);
   eddy_mailbox_init(&box);
   for (int i = 0; i < EDDY_MAILBOX_MAX + 3; i++) eddy_mailbox_put(&box, question);
@@ -88,6 +113,6 @@ static void test_limits(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_worker_that_has_the_user_answers),
                                      cmocka_unit_test(test_nobody_has_the_user), cmocka_unit_test(test_the_first_answer_counts),
-                                     cmocka_unit_test(test_limits)};
+                                     cmocka_unit_test(test_whoever_has_left_is_not_told), cmocka_unit_test(test_limits)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
