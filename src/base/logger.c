@@ -1,6 +1,7 @@
 #include "base/logger.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -9,7 +10,7 @@ enum { FIELDS_MAX = 1000 };
 void eddy_log(const struct eddy_logger *logger, enum eddy_log_level level, const char *message, const char *fields_format,
               ...) {
   char fields[FIELDS_MAX + 1];
-  if (!logger || !logger->write || level > logger->level) return;
+  if (!logger || !logger->write || level > atomic_load_explicit(&logger->level, memory_order_relaxed)) return;
   if (!fields_format) {
     logger->write(logger->ctx, level, message, NULL);
     return;

@@ -13,7 +13,7 @@ enum eddy_log_level { EDDY_LOG_ERROR, EDDY_LOG_WARN, EDDY_LOG_INFO, EDDY_LOG_DEB
 struct eddy_logger {
   void (*write)(void *ctx, enum eddy_log_level level, const char *message, const char *fields);
   void *ctx;
-  enum eddy_log_level level; /* messages above it are not formatted at all */
+  _Atomic(enum eddy_log_level) level; /* messages above it are not formatted at all; may change while others log */
 };
 
 /* Formats fields printf-style (cut at 1,000 bytes) and writes. NULL logger: nothing. */
