@@ -128,3 +128,21 @@ bool eddy_config_put_value(const struct eddy_config_key *key, const void *base, 
   eddy_config_put_fn put = key->put ? key->put : writers[key->type];
   return put && put(key, base, out);
 }
+
+char *eddy_config_text_of(const struct eddy_config_key *key, const void *base) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *memory = open_memstream(&text, &size);
+  bool has = memory && eddy_config_put_value(key, base, memory);
+  if (memory && fclose(memory) != 0) has = false;
+  if (has) return text;
+  free(text);
+  return NULL;
+}
+
+struct eddy_feature_draft eddy_config_draft_of(const struct eddy_spec *spec, uint16_t position) {
+  struct eddy_feature_draft draft = {.spec = spec->features[position]};
+  memcpy(draft.of, spec->features[draft.spec.of].name, sizeof(draft.of));
+  memcpy(draft.to, spec->features[draft.spec.to].name, sizeof(draft.to));
+  return draft;
+}

@@ -19,5 +19,9 @@ void eddy_config_put_text(const char *text, FILE *out);
 /* The value of a key in the struct at `base`. False, and nothing written, if it has none or one that no file can say: then the
  * row's `fallback` describes it. */
 bool eddy_config_put_value(const struct eddy_config_key *key, const void *base, FILE *out);
+/* The same as a text of its own, NULL if there is none. Free it. */
+char *eddy_config_text_of(const struct eddy_config_key *key, const void *base);
+/* A feature of a specification in the form in which the file has it. */
+struct eddy_feature_draft eddy_config_draft_of(const struct eddy_spec *spec, uint16_t position);
 
 #endif

@@ -5,21 +5,9 @@
 #include "daemon/config_bind.h"
 #include "daemon/config_put.h"
 
-/* The value as text, NULL if the key has none. Free it. */
-static char *value_of(const struct eddy_config_key *key, const void *base) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *memory = open_memstream(&text, &size);
-  bool has = memory && eddy_config_put_value(key, base, memory);
-  if (memory && fclose(memory) != 0) has = false;
-  if (has) return text;
-  free(text);
-  return NULL;
-}
-
 /* What has no value of its own stays a comment, so that the output is a file again. A 0 may stand for what is computed. */
 static void put_key(const struct eddy_config_key *key, const void *base, const char *indent, FILE *out) {
-  char *value = value_of(key, base);
+  char *value = eddy_config_text_of(key, base);
   bool computed = value && key->type == EDDY_CONFIG_COUNT && key->fallback && strcmp(value, "0") == 0 && key->min >= 0;
   if (value)
     fprintf(out, "%s%s:%s%s", indent, key->name, value[0] == '\n' ? "" : " ", value);
@@ -41,16 +29,9 @@ static void put_item_key(const struct eddy_config_key *key, const void *item, bo
   put_key(key, item, first ? "  - " : "    ", out);
 }
 
-static struct eddy_feature_draft draft_of(const struct eddy_spec *spec, uint16_t position) {
-  struct eddy_feature_draft draft = {.spec = spec->features[position]};
-  memcpy(draft.of, spec->features[draft.spec.of].name, sizeof(draft.of));
-  memcpy(draft.to, spec->features[draft.spec.to].name, sizeof(draft.to));
-  return draft;
-}
-
 static void put_features(const struct eddy_config_section *section, const struct eddy_spec *spec, FILE *out) {
   for (uint16_t i = 0; i < spec->feature_count; i++) {
-    struct eddy_feature_draft draft = draft_of(spec, i);
+    struct eddy_feature_draft draft = eddy_config_draft_of(spec, i);
     for (size_t k = 0; k < section->count; k++) {
       if (eddy_config_feature_takes(draft.spec.fold, section->keys[k].name))
         put_item_key(&section->keys[k], &draft, k == 0, out);
