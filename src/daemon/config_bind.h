@@ -97,6 +97,10 @@ bool eddy_config_put_at_end(const struct eddy_config_key *key, const void *base,
 bool eddy_config_put_publish_after(const struct eddy_config_key *key, const void *base, FILE *out);
 bool eddy_config_put_waits(const struct eddy_config_key *key, const void *base, FILE *out);
 bool eddy_config_put_listen(const struct eddy_config_key *key, const void *base, FILE *out);
+/* Owned texts, one of which may be hidden in part when it is shown. */
+bool eddy_config_same_text(const struct eddy_config_key *key, const void *one, const void *other);
+/* A librdkafka property whose value is never shown. */
+bool eddy_config_property_is_secret(const char *name);
 /* Has a meaning for this fold. */
 bool eddy_config_feature_takes(enum eddy_fold fold, const char *key);
 

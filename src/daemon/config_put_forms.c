@@ -119,7 +119,7 @@ bool eddy_config_put_urls(const struct eddy_config_key *key, const void *base, F
 }
 
 /* By librdkafka's names: what they are for tells what they hold. */
-static bool is_secret(const char *name) {
+bool eddy_config_property_is_secret(const char *name) {
   static const char *const parts[] = {"password", "secret", "key.pem", "oauthbearer.config", "token", "credential"};
   for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
     if (strstr(name, parts[i])) return true;
@@ -136,7 +136,7 @@ bool eddy_config_put_properties(const struct eddy_config_key *key, const void *b
     fputs("\n    ", out);
     eddy_config_put_text(setting->name, out);
     fputs(": ", out);
-    eddy_config_put_text(is_secret(setting->name) ? EDDY_CONFIG_SECRET : setting->value, out);
+    eddy_config_put_text(eddy_config_property_is_secret(setting->name) ? EDDY_CONFIG_SECRET : setting->value, out);
   }
   return true;
 }

@@ -51,16 +51,28 @@ static void put_form(const struct eddy_config_key *key, FILE *out) {
   if (key->none) fprintf(out, ", or `%s`", key->none);
 }
 
+/* " (live)" behind the meaning of what may change at run time. */
+static const char *reload_note(const struct eddy_config_key *key, char *note, size_t size) {
+  snprintf(note, size, "%s%s%s%s%s%s%s", key->live ? " (live" : "", key->live_but ? ", but not to or from `" : "",
+           key->live_but ? key->live_but : "", key->live_but ? "`" : "",
+           key->live_with ? ", if it is not changed together with `" : "", key->live_with ? key->live_with : "",
+           key->live_with ? "`)"
+           : key->live    ? ")"
+                          : "");
+  return note;
+}
+
 static void put_section(const struct eddy_config_section *section, const struct eddy_config *defaults, FILE *out) {
   if (section->name[0]) fprintf(out, "\n## %s\n\n%s%s.\n", section->name, section->list ? "A list: " : "", section->meaning);
   fputs("\n| key | value | default | meaning |\n|---|---|---|---|\n", out);
   for (size_t i = 0; i < section->count; i++) {
+    char note[80];
     const struct eddy_config_key *key = &section->keys[i];
     fprintf(out, "| `%s%s%s` | ", section->list ? "" : section->name, section->name[0] && !section->list ? "." : "", key->name);
     put_form(key, out);
     fputs(" | ", out);
     put_default(key, defaults, out);
-    fprintf(out, " | %s |\n", key->meaning);
+    fprintf(out, " | %s%s |\n", key->meaning, reload_note(key, note, sizeof(note)));
   }
 }
 
@@ -70,7 +82,9 @@ static const char introduction[] =
     "(`B`, `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB`); whole numbers may be written `100_000`, `100k` or `2M`; times are RFC "
     "3339.\n"
     "`${NAME}` and `${NAME:-default}` take a value from the environment, `${file:PATH}` from a file beside this one (for\n"
-    "secrets); `$${` is a literal `${`. Where a name may stand, a list may stand. Aliases (`&name`, `*name`) work.\n";
+    "secrets); `$${` is a literal `${`. Where a name may stand, a list may stand. Aliases (`&name`, `*name`) work.\n"
+    "\nKeys marked (live) take effect when `eddy run` gets SIGHUP and reads the file again, those of a trigger if all else\n"
+    "about it and the list of triggers stay as they are; all others take effect at the next start.\n";
 
 void eddy_config_reference(FILE *out) {
   struct eddy_config defaults;

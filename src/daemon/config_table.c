@@ -55,7 +55,7 @@ static const struct eddy_config_key kafka_keys[] = {
      .put = eddy_config_put_start,
      .form = "earliest, latest or a time", .fallback = "earliest", .meaning = "where the application's first run begins"},
     {.name = "commit_interval", .type = EDDY_CONFIG_DURATION, AT(kafka.commit_interval_ms), RANGE(20, 10000), .unit = "ms",
-     .meaning = "time between transactions: outputs are visible when their transaction is committed"},
+     .live = true, .live_with = "properties", .meaning = "time between transactions: outputs are visible when their transaction is committed"},
     {.name = "create_topics", .type = EDDY_CONFIG_BOOL, AT(kafka.create_topics),
      .meaning = "create missing output topics at start"},
     {.name = "properties", .type = EDDY_CONFIG_SPECIAL, AT(kafka.properties), .set = eddy_config_set_properties,
@@ -68,7 +68,7 @@ static const struct eddy_config_key kafka_keys[] = {
 static const struct eddy_config_key registry_keys[] = {
     {.name = "url", .type = EDDY_CONFIG_SPECIAL, AT(registry.url), .set = eddy_config_set_registry,
      .put = eddy_config_put_urls,
-     .form = "http[s]://[user:password@]host[:port][/path], or a list of them", .fallback = "none: no registry",
+     .same = eddy_config_same_text, .form = "http[s]://[user:password@]host[:port][/path], or a list of them", .fallback = "none: no registry",
      .meaning = "where the registry is (Confluent's REST API); several addresses are the same one, the next is asked when one "
                 "fails. Outputs are in Confluent framing then. Special characters in user and password as %XX"},
     {.name = "user", .type = EDDY_CONFIG_TEXT, AT(registry.user), .check = eddy_config_check_user, .fallback = "none",
@@ -85,12 +85,12 @@ static const struct eddy_config_key registry_keys[] = {
 static const struct eddy_config_key redis_keys[] = {
     {.name = "url", .type = EDDY_CONFIG_SPECIAL, AT(redis.url), .set = eddy_config_set_redis_url,
      .put = eddy_config_put_url,
-     .form = "redis://[user:password@]host[:port][/database] or unix:///path[?db=N]", .fallback = "none: no Redis",
+     .same = eddy_config_same_text, .form = "redis://[user:password@]host[:port][/database] or unix:///path[?db=N]", .fallback = "none: no Redis",
      .meaning = "where Redis is; special characters in user and password as %XX"},
     {.name = "stream_max_length", .type = EDDY_CONFIG_COUNT, AT(redis.stream_max_length), RANGE(100, 100000000),
-     .meaning = "entries kept in each trigger stream (about)"},
+     .live = true, .meaning = "entries kept in each trigger stream (about)"},
     {.name = "buffer_max", .type = EDDY_CONFIG_BYTES, AT(redis.buffer_max), RANGE(1 << 20, 64 * GIB), .unit = "MiB",
-     .meaning = "memory for changes while Redis is away"},
+     .live = true, .meaning = "memory for changes while Redis is away"},
 };
 
 static const struct eddy_config_key time_keys[] = {
@@ -116,7 +116,7 @@ static const struct eddy_config_key profile_keys[] = {
      .meaning = "a user without events for this long is forgotten"},
     {.name = "memory_max", .type = EDDY_CONFIG_BYTES, AT(memory_max), RANGE(16 << 20, 1024 * GIB), .none = "none",
      .unit = "MiB",
-     .meaning = "memory of all profiles of the process; a partition that would need more is paused"},
+     .live = true, .meaning = "memory of all profiles of the process; a partition that would need more is paused"},
     {.name = "durable", .type = EDDY_CONFIG_BOOL, AT(state.keep),
      .meaning = "keep profiles in topic `<app>.profiles`, from which they are found again after a restart; false: they live in "
                 "memory only and every start begins with none (benchmarks, trials)"},
@@ -179,10 +179,10 @@ static const struct eddy_config_key model_keys[] = {
      .meaning = "distinct users before the first model"},
     {.name = "train", .type = EDDY_CONFIG_BOOL, AT(model.train), .meaning = "train models; false: adopt those that appear"},
     {.name = "switch_margin", .type = EDDY_CONFIG_DECIMAL, AT(spec.switch_margin), RANGE(0, 0.99),
-     .meaning = "a user changes its segment only if another centroid is nearer by this share of the distance"},
+     .live = true, .meaning = "a user changes its segment only if another centroid is nearer by this share of the distance"},
     {.name = "evidence_min", .type = EDDY_CONFIG_DECIMAL, AT(spec.evidence_min), RANGE(0, 1e6),
-     .meaning = "weighted events before a user's first segment"},
-    {.name = "sweep", .type = EDDY_CONFIG_BOOL, AT(spec.sweep), .meaning = "visit idle users once a day"},
+     .live = true, .meaning = "weighted events before a user's first segment"},
+    {.name = "sweep", .type = EDDY_CONFIG_BOOL, AT(spec.sweep), .live = true, .meaning = "visit idle users once a day"},
 };
 
 static const struct eddy_config_key trigger_keys[] = {
@@ -202,16 +202,16 @@ static const struct eddy_config_key trigger_keys[] = {
     {.name = "payload", .type = EDDY_CONFIG_ENUM, TRIGGER(payload), .choices = payload_names, .fallback = "none",
      .meaning = "what the trigger carries"},
     {.name = "mode", .type = EDDY_CONFIG_ENUM, TRIGGER(mode), .choices = mode_names, .fallback = "live",
-     .meaning = "shadow: everything is decided, and suppressed with the reason `shadow`"},
+     .live = true, .live_but = "off", .meaning = "shadow: everything is decided, and suppressed with the reason `shadow`"},
     {.name = "cooldown", .type = EDDY_CONFIG_DURATION, TRIGGER(cooldown_ms), RANGE(0, TEN_YEARS), .none = "none", .unit = "h",
-     .fallback = "none", .meaning = "least time between two of the same user"},
+     .fallback = "none", .live = true, .meaning = "least time between two of the same user"},
     {.name = "max_lateness", .type = EDDY_CONFIG_DURATION, TRIGGER(max_lateness_ms), RANGE(0, TEN_YEARS), .none = "none",
      .none_value = INT64_MAX, .unit = "h", .fallback = "none",
-     .meaning = "published later than this after it was due: suppressed as `too_late`"},
+     .live = true, .meaning = "published later than this after it was due: suppressed as `too_late`"},
     {.name = "expires", .type = EDDY_CONFIG_DURATION, TRIGGER(expires_ms), RANGE(0, TEN_YEARS), .none = "none", .unit = "h",
-     .fallback = "none", .meaning = "carried along: a sender should not act on it later than this after it was due"},
+     .fallback = "none", .live = true, .meaning = "carried along: a sender should not act on it later than this after it was due"},
     {.name = "priority", .type = EDDY_CONFIG_COUNT, TRIGGER(priority), RANGE(-1000000, 1000000), .fallback = "0",
-     .meaning = "carried along: larger is more important"},
+     .live = true, .meaning = "carried along: larger is more important"},
 };
 
 static const struct eddy_config_key http_keys[] = {
@@ -230,7 +230,7 @@ static const struct eddy_config_key http_keys[] = {
 
 static const struct eddy_config_key log_keys[] = {
     {.name = "level", .type = EDDY_CONFIG_ENUM, AT(log.level), .choices = level_names,
-     .meaning = "least important messages that are written"},
+     .live = true, .meaning = "least important messages that are written"},
     {.name = "format", .type = EDDY_CONFIG_ENUM, AT(log.json), .choices = format_names,
      .meaning = "form of the lines on standard error"},
 };

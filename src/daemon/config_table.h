@@ -30,6 +30,8 @@ typedef void (*eddy_config_set_fn)(struct eddy_config_binder *binder, struct edd
                                    const struct eddy_config_key *key, const struct eddy_config_node *node);
 /* Writes the value that the struct at `base` holds in the syntax of the file. False, and nothing written, if it has none. */
 typedef bool (*eddy_config_put_fn)(const struct eddy_config_key *key, const void *base, FILE *out);
+/* Whether two structs hold the same value. */
+typedef bool (*eddy_config_same_fn)(const struct eddy_config_key *key, const void *one, const void *other);
 /* NULL, or what was expected. */
 typedef const char *(*eddy_config_check_fn)(const char *text);
 
@@ -43,11 +45,15 @@ struct eddy_config_key {
   const char *const *choices; /* ENUM: names in the order of the values, NULL at the end */
   eddy_config_check_fn check;
   eddy_config_set_fn set;
-  eddy_config_put_fn put; /* SPECIAL, and what else is not written as its type is */
-  bool secret;            /* TEXT: never shown */
-  const char *unit;       /* DURATION, BYTES: what a bare number probably meant */
-  const char *form;       /* SPECIAL: its form, for the reference */
-  const char *fallback;   /* default as text where the default configuration does not hold it */
+  eddy_config_put_fn put;   /* SPECIAL, and what else is not written as its type is */
+  eddy_config_same_fn same; /* where `put` hides a part of the value; NULL: values are the same if their texts are */
+  bool secret;              /* TEXT: never shown */
+  bool live;            /* may change while eddy runs (daemon/reload.h): a plain value that workers take over between batches */
+  const char *live_but; /* ENUM: ... but not from or to this choice */
+  const char *live_with; /* ... as long as this key of the section stays as it is: a rule ties the two */
+  const char *unit;      /* DURATION, BYTES: what a bare number probably meant */
+  const char *form;      /* SPECIAL: its form, for the reference */
+  const char *fallback;  /* default as text where the default configuration does not hold it */
   const char *meaning;
 };
 
