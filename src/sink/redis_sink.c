@@ -322,6 +322,11 @@ struct eddy_redis_stats eddy_redis_sink_stats(const struct eddy_redis_sink *sink
   return stats;
 }
 
+void eddy_redis_sink_bound(struct eddy_redis_sink *sink, uint32_t stream_max_length, uint64_t buffer_max) {
+  sink->options.stream_max_length = stream_max_length;
+  sink->options.buffer_max = sink->pending.bytes_max = buffer_max;
+}
+
 bool eddy_redis_sink_idle(const struct eddy_redis_sink *sink) {
   return sink->pending.bytes == 0;
 }

@@ -110,6 +110,9 @@ struct eddy_redis_stats {
 };
 struct eddy_redis_stats eddy_redis_sink_stats(const struct eddy_redis_sink *sink);
 
+/* Other bounds from now on. What waits beyond a smaller buffer_max goes as if it had just become too much. */
+void eddy_redis_sink_bound(struct eddy_redis_sink *sink, uint32_t stream_max_length, uint64_t buffer_max);
+
 /* True if nothing waits and nothing is in flight. */
 bool eddy_redis_sink_idle(const struct eddy_redis_sink *sink);
 /* Stops: `closed` is called from the loop once every handle is closed and the sink is freed. Drain first by running the loop
