@@ -1,6 +1,9 @@
 /* What an engine computes: features, clustering parameters, segments and triggers, limits. A plain value, filled from the
  * configuration file by the shell or by hand by an embedding program, compiled and checked by eddy_spec_check().
- * Immutable while an engine uses it; several engines may share one.
+ * Immutable while an engine uses it; several engines may share one. Exceptions, between two calls of the engine: a trigger's
+ * mode among live and shadow, cooldown_ms, max_lateness_ms, expires_ms and priority; publish_after_ms, switch_margin,
+ * evidence_min and sweep. They are looked at when something is decided and nowhere else: what was decided stays, what was folded
+ * is the same, armed times and the fingerprint do not depend on them.
  */
 #ifndef EDDY_SPEC_H
 #define EDDY_SPEC_H

@@ -62,6 +62,10 @@ static void specialise(struct eddy_partition *partition, const struct eddy_confi
       config->time.publish_after_set ? config->time.publish_after : (int64_t)partition->meta.incarnation;
 }
 
+void eddy_partition_retune(struct eddy_partition *partition, const struct eddy_config *config) {
+  specialise(partition, config);
+}
+
 void eddy_partition_adopt(struct eddy_partition *partition, const struct eddy_config *config,
                           const struct eddy_offset_meta *meta) {
   partition->meta = *meta;

@@ -84,6 +84,8 @@ int eddy_partition_open(struct eddy_partition *partition, const struct eddy_part
 /* The partition's past is found to be another one: its incarnation decides what was due before it began. */
 void eddy_partition_adopt(struct eddy_partition *partition, const struct eddy_config *config,
                           const struct eddy_offset_meta *meta);
+/* Takes over the live settings of a configuration that is otherwise that of the engine. Between batches. */
+void eddy_partition_retune(struct eddy_partition *partition, const struct eddy_config *config);
 /* Forgets engine, effects and recovery: FINDING again. */
 void eddy_partition_reset(struct eddy_partition *partition);
 

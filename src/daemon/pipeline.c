@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/clock.h"
 #include "daemon/registry.h"
 #include "daemon/worker.h"
 
 struct eddy_pipeline {
   const struct eddy_config *config;
   const struct eddy_logger *logger;
-  pthread_mutex_t lock; /* of the list below, while workers start and end */
+  struct eddy_reload_outcome reloaded;
+  pthread_mutex_t lock; /* of the above, and of the list below while workers start and end */
   struct eddy_worker **workers;
   struct eddy_schema_registry *registry; /* of all workers; NULL: none is configured */
   uint32_t started, ended;
@@ -63,6 +65,7 @@ int eddy_pipeline_start(struct eddy_pipeline **out, const struct eddy_config *co
     return EDDY_E_NOMEM;
   }
   *pipeline = (struct eddy_pipeline){.config = config, .logger = logger, .workers = workers, .registry = registry};
+  pipeline->reloaded = (struct eddy_reload_outcome){.ok = true, .at = eddy_clock_wall()};
   pthread_mutex_init(&pipeline->lock, NULL);
   int error = 0;
   pthread_mutex_lock(&pipeline->lock);
@@ -80,6 +83,25 @@ int eddy_pipeline_start(struct eddy_pipeline **out, const struct eddy_config *co
   }
   *out = pipeline;
   return 0;
+}
+
+void eddy_pipeline_retune(struct eddy_pipeline *pipeline, const struct eddy_config *config) {
+  pthread_mutex_lock(&pipeline->lock);
+  for (uint32_t i = 0; i < pipeline->started; i++) eddy_worker_retune(pipeline->workers[i], config);
+  pthread_mutex_unlock(&pipeline->lock);
+}
+
+void eddy_pipeline_set_reloaded(struct eddy_pipeline *pipeline, struct eddy_reload_outcome outcome) {
+  pthread_mutex_lock(&pipeline->lock);
+  pipeline->reloaded = outcome;
+  pthread_mutex_unlock(&pipeline->lock);
+}
+
+struct eddy_reload_outcome eddy_pipeline_reloaded(struct eddy_pipeline *pipeline) {
+  pthread_mutex_lock(&pipeline->lock);
+  struct eddy_reload_outcome outcome = pipeline->reloaded;
+  pthread_mutex_unlock(&pipeline->lock);
+  return outcome;
 }
 
 void eddy_pipeline_request_stop(struct eddy_pipeline *pipeline) {

@@ -15,6 +15,17 @@ struct eddy_pipeline;
 /* Says what it will do (one line) and starts the workers; returns at once, whether or not a broker is there. The configuration
  * and the logger must outlive the pipeline. 0 or EDDY_E_NOMEM. */
 int eddy_pipeline_start(struct eddy_pipeline **pipeline, const struct eddy_config *config, const struct eddy_logger *logger);
+/* Gives all workers what is live of a configuration that is the pipeline's own in everything else. It is copied. */
+void eddy_pipeline_retune(struct eddy_pipeline *pipeline, const struct eddy_config *config);
+
+/* How the configuration was read last, at the start or since. */
+struct eddy_reload_outcome {
+  bool ok;    /* a file that was refused changed nothing */
+  int64_t at; /* wall time */
+};
+void eddy_pipeline_set_reloaded(struct eddy_pipeline *pipeline, struct eddy_reload_outcome outcome);
+struct eddy_reload_outcome eddy_pipeline_reloaded(struct eddy_pipeline *pipeline);
+
 /* Asks all workers to drain, commit and leave. */
 void eddy_pipeline_request_stop(struct eddy_pipeline *pipeline);
 /* True once every worker has ended: join will not wait. One that fails makes all others leave. */

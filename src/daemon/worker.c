@@ -9,6 +9,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/commit.h"
+#include "daemon/config_diff.h"
 #include "daemon/ingest.h"
 #include "daemon/kafka_conf.h"
 #include "daemon/restore.h"
@@ -117,7 +118,7 @@ static void wake_from_trainer(void *ctx) {
 
 static int open_watch(struct eddy_worker *worker) {
   char why[512] = "out of memory";
-  struct eddy_model_watch_options options = {.config = worker->config,
+  struct eddy_model_watch_options options = {.config = worker->shared,
                                              .topics = &worker->topics,
                                              .worker = worker->index,
                                              .wake_fd = worker->wake_fd,
@@ -255,19 +256,54 @@ static void on_turn(uv_idle_t *idle) {
   end_if_asked(worker);
 }
 
-static void on_wake(uv_poll_t *poll, int status, int events) {
-  (void)events;
-  struct eddy_worker *worker = poll->data;
-  uint64_t count;
-  if (status < 0 || (read(worker->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)) return;
-  on_turn(&worker->more);
-}
-
 static void on_commit(uv_timer_t *timer) {
   struct eddy_worker *worker = timer->data;
   eddy_commit_now(worker, false);
   if (worker->commit_state == EDDY_COMMIT_IDLE) adopt_model(worker);
   end_if_asked(worker);
+}
+
+/* Counts anew from now on. */
+static void start_commit_timer(struct eddy_worker *worker) {
+  uint64_t interval = (uint64_t)worker->config->kafka.commit_interval_ms;
+  uv_timer_start(&worker->commit_timer, on_commit, interval, interval);
+}
+
+/* A partition that waits for memory is tried again at once: that is what memory_max is raised for. */
+static void retune_partition(const struct eddy_worker *worker, struct eddy_partition *partition) {
+  if (!partition) return;
+  if (partition->engine) eddy_partition_retune(partition, worker->config);
+  if (partition->pauses & EDDY_PAUSE_MEMORY) partition->retry_at = 0;
+}
+
+static void apply_config(struct eddy_worker *worker) {
+  const struct eddy_config *config = worker->config;
+  worker->budget.max = (size_t)(config->memory_max / config->workers);
+  if (worker->redis)
+    eddy_redis_sink_bound(worker->redis, config->redis.stream_max_length, config->redis.buffer_max / config->workers);
+  start_commit_timer(worker);
+  for (int32_t i = 0; i < worker->partition_count; i++) {
+    retune_partition(worker, worker->partitions[i]);
+    retune_partition(worker, worker->standbys[i]);
+  }
+}
+
+static void take_retune(struct eddy_worker *worker) {
+  pthread_mutex_lock(&worker->retune.lock);
+  bool given = worker->retune.given;
+  worker->retune.given = false;
+  if (given) eddy_config_take_live(&worker->own, &worker->retune.config);
+  pthread_mutex_unlock(&worker->retune.lock);
+  if (given) apply_config(worker);
+}
+
+static void on_wake(uv_poll_t *poll, int status, int events) {
+  (void)events;
+  struct eddy_worker *worker = poll->data;
+  uint64_t count;
+  if (status < 0 || (read(worker->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)) return;
+  take_retune(worker);
+  on_turn(&worker->more);
 }
 
 /* Whoever owns nothing hears nothing from a broker: it asks. */
@@ -294,8 +330,7 @@ static void on_tick(uv_timer_t *timer) {
 }
 
 static void run_loop(struct eddy_worker *worker) {
-  uint64_t interval = (uint64_t)worker->config->kafka.commit_interval_ms;
-  uv_timer_start(&worker->commit_timer, on_commit, interval, interval);
+  start_commit_timer(worker);
   uv_timer_start(&worker->tick_timer, on_tick, TICK_MS, TICK_MS);
   uv_poll_start(&worker->wake, UV_READABLE, on_wake);
   eddy_worker_more(worker);
@@ -365,6 +400,7 @@ static void free_parts(struct eddy_worker *worker) {
   eddy_recent_free(worker->recent);
   eddy_mailbox_fini(&worker->mailbox);
   free(worker->events);
+  pthread_mutex_destroy(&worker->retune.lock);
   close(worker->wake_fd);
 }
 
@@ -392,7 +428,10 @@ static void init_handles(struct eddy_worker *worker) {
 int eddy_worker_start(struct eddy_worker **out, const struct eddy_worker_options *options) {
   struct eddy_worker *worker = calloc(1, sizeof(*worker));
   if (!worker) return EDDY_E_NOMEM;
-  worker->config = options->config;
+  worker->shared = options->config;
+  worker->own = *options->config;
+  worker->config = &worker->own;
+  pthread_mutex_init(&worker->retune.lock, NULL);
   worker->logger = options->logger;
   worker->registry = options->registry;
   worker->index = options->index;
@@ -421,6 +460,14 @@ int eddy_worker_start(struct eddy_worker **out, const struct eddy_worker_options
   }
   *out = worker;
   return 0;
+}
+
+void eddy_worker_retune(struct eddy_worker *worker, const struct eddy_config *config) {
+  pthread_mutex_lock(&worker->retune.lock);
+  worker->retune.config = *config;
+  worker->retune.given = true;
+  pthread_mutex_unlock(&worker->retune.lock);
+  wake(worker);
 }
 
 void eddy_worker_request_stop(struct eddy_worker *worker) {

@@ -17,7 +17,7 @@
 struct eddy_worker;
 
 struct eddy_worker_options {
-  const struct eddy_config *config; /* both must outlive the worker */
+  const struct eddy_config *config; /* both must outlive the worker; never written to meanwhile */
   const struct eddy_logger *logger;
   struct eddy_schema_registry *registry; /* of the process, must outlive the worker; NULL: none */
   uint32_t index;                        /* 0.. */
@@ -27,6 +27,9 @@ struct eddy_worker_options {
 
 /* Starts the thread. 0 or EDDY_E_NOMEM. */
 int eddy_worker_start(struct eddy_worker **worker, const struct eddy_worker_options *options);
+/* Takes over what is live (daemon/config_diff.h) of a configuration that has the same lists, soon, between two batches. Any
+ * thread; the configuration is copied. */
+void eddy_worker_retune(struct eddy_worker *worker, const struct eddy_config *config);
 /* Asks it to drain, commit and leave. Any thread, any number of times. */
 void eddy_worker_request_stop(struct eddy_worker *worker);
 /* Waits for the end of the thread; its numbers stay readable. */

@@ -1,5 +1,5 @@
 /* The inside of a worker, shared by worker.c, tenure.c, restore.c, ingest.c, commit.c and view.c. Touched by the worker's
- * thread only, except `stop`, `stats`, `recent` and `mailbox`.
+ * thread only, except `stop`, `retune`, `stats`, `recent` and `mailbox`.
  */
 #ifndef EDDY_DAEMON_WORKER_STATE_H
 #define EDDY_DAEMON_WORKER_STATE_H
@@ -37,7 +37,14 @@ enum eddy_commit_state {
 };
 
 struct eddy_worker {
-  const struct eddy_config *config;
+  const struct eddy_config *config; /* &own */
+  struct eddy_config own;           /* texts are the process's; what is live changes here, on the worker's thread */
+  const struct eddy_config *shared; /* the process's, for the trainer's thread */
+  struct {
+    pthread_mutex_t lock;
+    bool given;
+    struct eddy_config config;
+  } retune; /* from other threads */
   const struct eddy_logger *logger;
   uint32_t index;
   void (*ended)(void *ctx);
