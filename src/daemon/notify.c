@@ -86,6 +86,21 @@ void eddy_notify_turn(struct eddy_notify *notify, struct eddy_pipeline *pipeline
   free(stats);
 }
 
+static bool tells_of_reloads(const struct eddy_notify *notify) {
+  return notify->socket >= 0 && notify->ready && !notify->leaving;
+}
+
+void eddy_notify_reloading(struct eddy_notify *notify, int64_t now_us) {
+  char message[64];
+  if (!tells_of_reloads(notify)) return;
+  snprintf(message, sizeof(message), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)now_us);
+  put(notify, message);
+}
+
+void eddy_notify_reloaded(struct eddy_notify *notify) {
+  if (tells_of_reloads(notify)) put(notify, "READY=1");
+}
+
 void eddy_notify_stopping(struct eddy_notify *notify) {
   notify->leaving = true;
   if (notify->socket >= 0) put(notify, "STOPPING=1\nSTATUS=commits and leaves");

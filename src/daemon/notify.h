@@ -25,6 +25,10 @@ void eddy_notify_open(struct eddy_notify *notify);
 void eddy_notify_turn(struct eddy_notify *notify, struct eddy_pipeline *pipeline, int64_t mono);
 /* The same on stats at hand, without looking at the time. */
 void eddy_notify_tell(struct eddy_notify *notify, const struct eddy_pipeline_stats *stats, int64_t mono);
+/* It reads its configuration again (`now_us`: the monotonic clock), and has done so. Nothing while it is not ready yet: that
+ * would say it was. */
+void eddy_notify_reloading(struct eddy_notify *notify, int64_t now_us);
+void eddy_notify_reloaded(struct eddy_notify *notify);
 /* It was asked to end. */
 void eddy_notify_stopping(struct eddy_notify *notify);
 void eddy_notify_close(struct eddy_notify *notify);
