@@ -13,6 +13,7 @@
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/pipeline.h"
+#include "daemon/reload.h"
 #include "daemon/status.h"
 
 enum { WAIT_MS = 200, PROGRESS_MS = 10000 };
@@ -22,6 +23,9 @@ static const char usage[] =
     "Reads events from Kafka, keeps profiles, publishes segment changes and triggers until SIGTERM or SIGINT; a second signal\n"
     "ends it at once. Waits for brokers and topics that are not there yet. After a restart it goes on where the last commit "
     "stood.\n\n"
+    "SIGHUP reads the configuration again: what may change at run time takes effect, the log says what needs a restart. A "
+    "file\n"
+    "with an error changes nothing.\n\n"
     "  -c, --config FILE         the configuration (default: built-in, see `eddy config reference`)\n"
     "  --offsets-from-profiles   the group has lost its committed offsets: go on from those kept in topic <app>.profiles\n"
     "  --accept-loss             the input no longer has all events that a restart has to read again: go on without them\n\n"
@@ -34,6 +38,7 @@ static sigset_t block_signals(void) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
   return signals;
 }
@@ -55,9 +60,16 @@ static void log_progress(struct eddy_pipeline *pipeline, const struct eddy_logge
   free(stats);
 }
 
+static void reload_config(struct eddy_reload *reload, struct eddy_pipeline *pipeline, struct eddy_notify *notify) {
+  eddy_notify_reloading(notify, eddy_clock_mono_us());
+  eddy_reload_now(reload, pipeline);
+  eddy_notify_reloaded(notify);
+}
+
 /* Until all workers have ended; the first signal asks them to. */
 static void watch_over(struct eddy_pipeline *pipeline, struct eddy_status *status, struct eddy_log_writer *writer,
-                       const struct eddy_logger *logger, const sigset_t *signals) {
+                       struct eddy_reload *reload, const sigset_t *signals) {
+  const struct eddy_logger *logger = reload->logger;
   const struct timespec wait = {.tv_nsec = WAIT_MS * 1000000};
   struct eddy_notify notify;
   bool asked = false;
@@ -66,6 +78,8 @@ static void watch_over(struct eddy_pipeline *pipeline, struct eddy_status *statu
   eddy_notify_open(&notify);
   while (!eddy_pipeline_ended(pipeline)) {
     int number = sigtimedwait(signals, NULL, &wait);
+    if (number == SIGHUP && !asked) reload_config(reload, pipeline, &notify);
+    if (number == SIGHUP) number = 0;
     if (number > 0 && asked) _exit(EX_TEMPFAIL);
     if (number > 0) {
       eddy_log(logger, EDDY_LOG_INFO, "eddy is asked to end", "signal=%s", number == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -89,6 +103,8 @@ static int run(const struct eddy_config *config) {
   struct eddy_log_options options = {.level = (enum eddy_log_level)config->log.level, .json = config->log.json};
   if (eddy_log_open(&writer, &options) != 0) return EX_OSERR;
   struct eddy_logger logger = eddy_log_logger(writer);
+  struct eddy_reload reload;
+  eddy_reload_init(&reload, config, &logger);
   sigset_t signals = block_signals();
   struct eddy_pipeline *pipeline;
   struct eddy_status *status;
@@ -97,7 +113,7 @@ static int run(const struct eddy_config *config) {
     exit_code = EX_UNAVAILABLE;
   } else if (eddy_pipeline_start(&pipeline, config, &logger) == 0) {
     if (eddy_status_start(status, pipeline) != 0) eddy_pipeline_request_stop(pipeline);
-    watch_over(pipeline, status, writer, &logger, &signals);
+    watch_over(pipeline, status, writer, &reload, &signals);
     eddy_status_close(status);
     status = NULL;
     exit_code = eddy_pipeline_join(pipeline);
