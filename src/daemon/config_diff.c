@@ -236,6 +236,7 @@ static void compare_feature(struct walk *walk, uint16_t old, uint16_t new) {
     if (eddy_config_feature_takes(one.spec.fold, key->name) && eddy_config_feature_takes(other.spec.fold, key->name))
       compare_key(walk, key);
   }
+  walk->old = walk->new = NULL; /* the drafts end here */
 }
 
 static uint16_t trigger_count(const struct eddy_spec *spec) {

@@ -179,6 +179,10 @@ int eddy_metrics_write(struct eddy_buffer *out, const struct eddy_pipeline_stats
   put_partitions(&page, stats);
   put_registry(&page, stats);
   put_segments(&page, stats);
+  put_value(&page, "eddy_config_reload_ok", "1 unless the newest configuration was refused: the log has the reason",
+            stats->reload_ok);
+  put_head(&page, "eddy_config_reload_time_seconds", "gauge", "when the configuration was read last");
+  put(&page, "eddy_config_reload_time_seconds %.3f\n", (double)stats->reload_at / 1000);
   put_value(&page, "eddy_workers", "threads that share the input partitions", stats->workers);
   put_head(&page, "eddy_build_info", "gauge", "always 1; the version is a label");
   put(&page, "eddy_build_info{version=\"" EDDY_VERSION "\"} 1\n");

@@ -97,13 +97,6 @@ void eddy_pipeline_set_reloaded(struct eddy_pipeline *pipeline, struct eddy_relo
   pthread_mutex_unlock(&pipeline->lock);
 }
 
-struct eddy_reload_outcome eddy_pipeline_reloaded(struct eddy_pipeline *pipeline) {
-  pthread_mutex_lock(&pipeline->lock);
-  struct eddy_reload_outcome outcome = pipeline->reloaded;
-  pthread_mutex_unlock(&pipeline->lock);
-  return outcome;
-}
-
 void eddy_pipeline_request_stop(struct eddy_pipeline *pipeline) {
   pthread_mutex_lock(&pipeline->lock);
   bool first = !pipeline->stop;
@@ -123,6 +116,8 @@ void eddy_pipeline_stats(struct eddy_pipeline *pipeline, struct eddy_pipeline_st
   memset(stats, 0, sizeof(*stats));
   pthread_mutex_lock(&pipeline->lock);
   for (uint32_t i = 0; i < pipeline->started; i++) eddy_stats_merge(stats, eddy_worker_stats_of(pipeline->workers[i]));
+  stats->reload_ok = pipeline->reloaded.ok;
+  stats->reload_at = pipeline->reloaded.at;
   pthread_mutex_unlock(&pipeline->lock);
   stats->has_registry = pipeline->registry != NULL;
   if (pipeline->registry) stats->registry = eddy_schema_registry_stats(pipeline->registry);

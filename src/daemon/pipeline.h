@@ -24,7 +24,6 @@ struct eddy_reload_outcome {
   int64_t at; /* wall time */
 };
 void eddy_pipeline_set_reloaded(struct eddy_pipeline *pipeline, struct eddy_reload_outcome outcome);
-struct eddy_reload_outcome eddy_pipeline_reloaded(struct eddy_pipeline *pipeline);
 
 /* Asks all workers to drain, commit and leave. */
 void eddy_pipeline_request_stop(struct eddy_pipeline *pipeline);

@@ -30,7 +30,7 @@
   X(partitions, "eddy_partitions", "input partitions owned now")                                      \
   X(partitions_at_end, "eddy_partitions_at_end", "input partitions at their end")                     \
   X(paused, "eddy_partitions_paused", "input partitions that are paused")                             \
-  X(restoring, "eddy_partitions_restoring", "input partitions whose state is being restored")          \
+  X(restoring, "eddy_partitions_restoring", "input partitions whose state is being restored")         \
   X(state_records, "eddy_state_records_total", "records written to the changelog")                    \
   X(joined, "eddy_workers_joined", "workers that are members of the consumer group")                  \
   X(away, "eddy_workers_without_broker", "workers that reach no broker")                              \
@@ -47,8 +47,8 @@
 
 enum {
   EDDY_INVALID_REASONS = 18, /* rows of EDDY_EVENT_ERRORS */
-  EDDY_BOARD_TRIGGERS = 8, /* shown at once ... */
-  EDDY_BOARD_RING = 64,    /* ... and kept for those who come by now and then */
+  EDDY_BOARD_TRIGGERS = 8,   /* shown at once ... */
+  EDDY_BOARD_RING = 64,      /* ... and kept for those who come by now and then */
   EDDY_STRONGEST_MAX = 5,
   EDDY_BOARD_TEXT = 128,
   EDDY_BOARD_PARTITIONS = 512, /* shown one by one; the sums above count all */
@@ -58,8 +58,10 @@ enum {
 
 /* How long something took: the upper bounds of the classes, in ms for what happens once per commit, in us for the stages that a
  * batch goes through; the last class has none. */
-#define EDDY_TIME_BOUNDS {5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000}
-#define EDDY_STAGE_BOUNDS {50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 100000, 1000000}
+#define EDDY_TIME_BOUNDS \
+  { 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000 }
+#define EDDY_STAGE_BOUNDS \
+  { 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 100000, 1000000 }
 struct eddy_worker_times {
   _Atomic uint64_t classes[EDDY_TIMES], sum;
 };
@@ -68,15 +70,15 @@ struct eddy_times {
 };
 
 /* X(constant, name, what one of its times covers) */
-#define EDDY_STAGES(X)                                                        \
-  X(POLL, "poll", "taking a batch of records from librdkafka")                \
+#define EDDY_STAGES(X)                                                         \
+  X(POLL, "poll", "taking a batch of records from librdkafka")                 \
   X(APPLY, "apply", "decoding a batch, applying it, encoding what came of it") \
   X(PRODUCE, "produce", "handing a batch's outputs over to librdkafka")
 enum eddy_stage {
 #define X(constant, name, help) EDDY_STAGE_##constant,
   EDDY_STAGES(X)
 #undef X
-  EDDY_STAGE_COUNT
+      EDDY_STAGE_COUNT
 };
 
 /* A trigger as a person wants to see it. */
@@ -127,7 +129,7 @@ struct eddy_worker_stats {
 #define X(name, metric, help) _Atomic uint64_t name;
   EDDY_STATS(X)
 #undef X
-  _Atomic uint64_t invalid_by[EDDY_INVALID_REASONS];       /* by -101 - error */
+  _Atomic uint64_t invalid_by[EDDY_INVALID_REASONS]; /* by -101 - error */
   _Atomic uint64_t suppressed_by[EDDY_SUPPRESSION_COUNT];
   _Atomic uint64_t heartbeat; /* monotonic ms: the loop turned, or a wait for the broker made its next try */
   struct eddy_worker_times commit_time, latency, stages[EDDY_STAGE_COUNT];
@@ -141,7 +143,9 @@ static inline void eddy_stat_add(_Atomic uint64_t *stat, uint64_t more) {
 static inline void eddy_stat_set(_Atomic uint64_t *stat, uint64_t value) {
   atomic_store_explicit(stat, value, memory_order_relaxed);
 }
-static inline uint64_t eddy_stat_get(const _Atomic uint64_t *stat) { return atomic_load_explicit(stat, memory_order_relaxed); }
+static inline uint64_t eddy_stat_get(const _Atomic uint64_t *stat) {
+  return atomic_load_explicit(stat, memory_order_relaxed);
+}
 
 /* The sum over workers. Large: keep it off small stacks. */
 struct eddy_pipeline_stats {
@@ -164,6 +168,8 @@ struct eddy_pipeline_stats {
   struct eddy_board_trigger triggers[EDDY_BOARD_TRIGGERS]; /* newest first */
   bool has_registry;
   struct eddy_registry_stats registry;
+  bool reload_ok;    /* what the newest reading of the configuration came to, that of the start included ... */
+  int64_t reload_at; /* ... and its wall time */
 };
 
 void eddy_worker_stats_init(struct eddy_worker_stats *stats);

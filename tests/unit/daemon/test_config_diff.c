@@ -100,6 +100,7 @@ static const struct {
     {"model.evidence_min", "5"},
     {"model.sweep", "false"},
     {"http.listen", "none"},
+    {"http.token", "fedcba9876543210"},
     {"log.level", "debug"},
     {"log.format", "json"},
 };
