@@ -1,6 +1,7 @@
 /* The inside of an engine, shared by the engine_*.c files, snapshot.c, restore.c and validate.c alone.
  *
  *   engine.c         life, getters, what is known about a user
+ *   engine_explain.c the same and why, for people; explain_triggers.c is its other half
  *   engine_step.c    an event: prepare (may fail, changes nothing), then commit (cannot fail)
  *   engine_tick.c    passing of time: due deadlines, the idle sweep
  *   engine_fold.c    the pure half: profile x event

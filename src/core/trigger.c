@@ -444,3 +444,56 @@ int eddy_triggers_decide(const struct eddy_decision *decision, struct eddy_tail 
   } while (deadline.due <= decision->partition_time);
   return count;
 }
+
+/* For people who ask
+ * ---------------------------------------------------------------------------------------------------------*/
+
+void eddy_triggers_foresee(const struct eddy_spec *spec, struct eddy_tail *tail, int64_t partition_time, eddy_foreseen_fn fn,
+                           void *ctx) {
+  struct eddy_counters counters = {0};
+  struct eddy_decision decision = {.spec = spec, .partition_time = partition_time, .counters = &counters};
+  struct eddy_deadline deadline;
+  bool found = find_next(spec, tail, NULL, &deadline);
+  if (found) {
+    drop_old_marks(spec, tail);
+  }
+  while (found) {
+    decision.now = deadline.due > partition_time ? deadline.due : partition_time;
+    enum eddy_suppression outcome = suppression_of(&decision, tail, &deadline);
+    fn(ctx, &deadline, outcome);
+    leave_mark(&decision, tail, &deadline, outcome == EDDY_SUPPRESS_NONE || outcome == EDDY_SUPPRESS_SHADOW);
+    struct eddy_deadline last = deadline;
+    found = find_next(spec, tail, &last, &deadline);
+  }
+}
+
+struct emptied {
+  const struct eddy_spec *spec;
+  const struct eddy_tail *tail;
+  eddy_deadline_fn fn;
+  void *ctx;
+};
+
+static void pass_emptied(void *ctx, const struct eddy_deadline *deadline) {
+  const struct emptied *emptied = ctx;
+  if (!decided(emptied->spec, emptied->tail, deadline) && closed_by_cart(emptied->spec, emptied->tail, deadline)) {
+    emptied->fn(emptied->ctx, deadline);
+  }
+}
+
+void eddy_triggers_visit_emptied(const struct eddy_spec *spec, const struct eddy_tail *tail, eddy_deadline_fn fn, void *ctx) {
+  struct emptied emptied = {.spec = spec, .tail = tail, .fn = fn, .ctx = ctx};
+  for (uint16_t i = 0; i < spec->trigger_count && tail->armed_count > 0; i++) {
+    if (active(&spec->triggers[i])) {
+      kinds[spec->triggers[i].kind]->visit(spec, tail, i, pass_emptied, &emptied);
+    }
+  }
+}
+
+bool eddy_mark_of_trigger(const struct eddy_fired_mark *mark, const struct eddy_trigger_spec *trigger) {
+  return mark->trigger_hash == hash_of_trigger(trigger);
+}
+
+bool eddy_mark_of_subject(const struct eddy_fired_mark *mark, struct eddy_str subject) {
+  return mark->subject_hash == hash_of_subject(subject);
+}

@@ -17,6 +17,7 @@
 #define EDDY_CORE_TRIGGER_H
 
 #include "core/tail.h"
+#include "core/triggers/kind.h"
 
 /* Everything a decision may look at besides the profile. */
 struct eddy_decision {
@@ -42,5 +43,20 @@ int64_t eddy_triggers_next_due(const struct eddy_spec *spec, const struct eddy_t
 /* Decides every deadline <= partition_time, in order of (due, trigger, step, subject). Returns how many effects were appended,
  * or EDDY_E_NOMEM with tail, effects and numbers as before the call. Marks change only together with an effect. */
 int eddy_triggers_decide(const struct eddy_decision *decision, struct eddy_tail *tail);
+
+/* For people who ask ------------------------------------------------------------------------------------------------------- */
+
+/* Calls `fn` with what eddy_triggers_decide() would decide, in that order, as partition time goes on and nothing more happens;
+ * each in time, but for what is due already. Marks are left in the tail on the way as deciding would leave them. */
+typedef void (*eddy_foreseen_fn)(void *ctx, const struct eddy_deadline *deadline, enum eddy_suppression outcome);
+void eddy_triggers_foresee(const struct eddy_spec *spec, struct eddy_tail *tail, int64_t partition_time, eddy_foreseen_fn fn,
+                           void *ctx);
+
+/* Calls `fn` for every open deadline that nothing but an emptied cart closes, in no particular order. */
+void eddy_triggers_visit_emptied(const struct eddy_spec *spec, const struct eddy_tail *tail, eddy_deadline_fn fn, void *ctx);
+
+/* Whether a mark is about this trigger; about this subject. */
+bool eddy_mark_of_trigger(const struct eddy_fired_mark *mark, const struct eddy_trigger_spec *trigger);
+bool eddy_mark_of_subject(const struct eddy_fired_mark *mark, struct eddy_str subject);
 
 #endif
