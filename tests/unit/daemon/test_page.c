@@ -54,8 +54,9 @@ static void test_there_is_one_script_and_one_style(void **state) {
 /* What the policy forbids would silently do nothing; what reaches out would tell others who is looked up. */
 static void test_nothing_in_it_is_forbidden_or_elsewhere(void **state) {
   static const char svg[] = "http://www.w3.org/2000/svg";
-  static const char *const never[] = {" onclick=", " onload=", " onerror=", " onsubmit=", " style=\"", "innerHTML", "insertAdjacentHTML",
-                                      "document.write", "eval(", "src=", "@import", "url("};
+  static const char *const never[] = {
+      " onclick=",          " onload=",       " onerror=", " onsubmit=", " style=\"", "innerHTML",
+      "insertAdjacentHTML", "document.write", "eval(",     "src=",       "@import",   "url("};
   (void)state;
   assert_int_equal(count_of("https://"), 0);
   assert_int_equal(count_of("http://"), count_of(svg));
