@@ -334,6 +334,24 @@ def test_an_unknown_user_is_explained(page, server):
     assert "in no segment" in page.text("#user")
 
 
+def test_a_busy_worker_is_asked_again(page, server):
+    server.shop.users["ann"] = {"status": 504, "error": "busy", "message": "the worker did not answer in time"}
+    page.open(server.address, "#user=ann")
+    page.await_text("is busy; asking again", "#user")
+    server.shop.users["ann"] = {"status": 500}
+    page.await_text("eddy answered 500.", "#user")
+    server.shop.users["ann"] = invent_user("ann", [])
+    page.await_text("in no segment", "#user")
+
+
+def test_features_that_say_the_same_come_last(page, server):
+    server.shop.segments["segments"][0]["strongest"] = [{"feature": name, "z": 2 - i / 9, "typical": 1} for i, name in enumerate(["views_30d", "views_7d", "opens_7d", "clicks_7d"])]
+    page.open(server.address)
+    ready(page)
+    shown = page.run("return [...document.querySelectorAll('#segments li:first-child .traits > span:not(.sr) b')].map(node => node.textContent.replace(/\u00a0/g, ' '))")
+    assert shown == ["▲ high views, 30 d", "▲ high opens, 7 d", "▲ high clicks, 7 d"]
+
+
 # --- Pictures ---------------------------------------------------------------------------------------------------------------
 
 

@@ -102,7 +102,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.stream()
         if path.startswith("/api/users/"):
             user = shop.users.get(urllib.parse.unquote(path[len("/api/users/"):]))
-            return self.json(200, user() if callable(user) else user) if user else self.json(404, {
+            user = user() if callable(user) else user
+            return self.json(user.get("status", 200), user) if user else self.json(404, {
                 "error": "unknown_user", "message": "this process knows no such user", "partitions": [0, 1],
                 "likely_partition": {"murmur2": 3, "crc32": 2}})
         self.json(404, {"error": "not_found", "message": path})
