@@ -113,6 +113,22 @@ static void does_not_become_ready_while_it_leaves(void **state) {
   assert_string_equal(heard(fixture, text), "");
 }
 
+static void tells_of_a_reload_once_it_is_ready(void **state) {
+  struct fixture *fixture = *state;
+  char text[512];
+  unsetenv("WATCHDOG_USEC");
+  eddy_notify_open(&fixture->notify);
+  eddy_notify_reloading(&fixture->notify, 1);
+  eddy_notify_reloaded(&fixture->notify);
+  assert_string_equal(heard(fixture, text), ""); /* READY=1 would end the start */
+  eddy_notify_tell(&fixture->notify, &fixture->stats, 0);
+  assert_non_null(strstr(heard(fixture, text), "READY=1"));
+  eddy_notify_reloading(&fixture->notify, 1234567);
+  assert_string_equal(heard(fixture, text), "RELOADING=1\nMONOTONIC_USEC=1234567");
+  eddy_notify_reloaded(&fixture->notify);
+  assert_string_equal(heard(fixture, text), "READY=1");
+}
+
 static void is_silent_without_a_listener(void **state) {
   struct fixture *fixture = *state;
   static const char *const names[] = {
@@ -137,6 +153,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(says_ready_once_and_what_is_missing, set_up, tear_down),
       cmocka_unit_test_setup_teardown(pings_while_the_workers_turn, set_up, tear_down),
       cmocka_unit_test_setup_teardown(looks_twice_within_the_watchdogs_time, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(tells_of_a_reload_once_it_is_ready, set_up, tear_down),
       cmocka_unit_test_setup_teardown(does_not_become_ready_while_it_leaves, set_up, tear_down),
       cmocka_unit_test_setup_teardown(is_silent_without_a_listener, set_up, tear_down),
   };
