@@ -75,7 +75,7 @@ def test_what_watches_and_explains(tmp_path):
 
 
 def test_the_event_is_an_event(tmp_path):
-    event = re.search(r"echo 'ann:(.*?)'", README).group(1)
+    event = re.search(r"echo 'ann:(.*)' \|", README).group(1).replace("'$(date -u +%FT%TZ)'", "2026-01-05T10:00:00Z")
     (tmp_path / "events.jsonl").write_text(event + "\n")
     result = run("./eddy replay --until 2026-01-05T12:00:00Z events.jsonl", tmp_path)
     assert result.returncode == 0, result.stderr
