@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import kafka_raw
 import pytest
 from conftest import RedisServer, await_true
-from kafka_fixture import GuardedKafka, event_record, free_port
+from kafka_fixture import SOURCE, GuardedKafka, event_record, free_port
 
 SECONDS = 30  # within which every mistake must be told; most are told at once
 PARTITIONS = 2
@@ -271,3 +271,25 @@ def test_a_mistake_is_answered(world, answers, mistake):
     code, said = answers[mistake.name].result()
     assert world.is_said(mistake, said), said
     assert code == mistake.code, said
+
+
+def test_the_rights_of_the_page_are_enough(world):
+    """What src/deploy/README.md has eddy's user allowed, and no more, makes it run, write its outputs and pass `eddy check`."""
+    mistake = Mistake("shop", "run", 0, "", "", "", GUARDED + CART + "time: {publish_after: none, at_end: newest, allowed_lateness: 0s}\n")
+    grants = re.findall(r"^kafka-acls.sh --(topic|group|transactional-id) (\S+) (.*)", (SOURCE / "src/deploy/README.md").read_text(), re.M)
+    assert len(grants) == 3
+    for resource, name, rest in grants:
+        operations = [re.sub(r"(?<!^)(?=[A-Z])", "-", word).lower() for word in re.findall(r"--operation (\w+)", rest)]
+        kafka_raw.allow(world.kafka.brokers, "eddy", resource, name, *operations)
+    world.topics(mistake)
+    world.write(mistake)
+    items = [{"product_id": "shoe", "price": 4990}]
+    added = {"type": "product_added", "user_id": "ann", "event_time": 1_700_000_000_000, "items": items, "currency": "EUR"}
+    later = {"type": "page_viewed", "user_id": "ann", "event_time": 1_700_010_000_000}
+    world.kafka.produce("shop.events", [event_record(event, partition=0) for event in (added, later)])
+    process, log = world.spawn(mistake, "run")
+    await_true(lambda: world.kafka.read("shop.triggers"), SECONDS, log.read_text)
+    process.terminate()
+    assert process.wait(SECONDS) == 0 and "level=error" not in log.read_text() and "aborted" not in log.read_text(), log.read_text()
+    checked, said = world.spawn(mistake, "check")
+    assert checked.wait(SECONDS) == 0 and "fail " not in said.read_text(), said.read_text()
