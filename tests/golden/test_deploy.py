@@ -41,6 +41,40 @@ def test_a_service_is_contained(name):
         assert kind in COMPOSE["volumes"] or (flags == ["ro"] and (SOURCE / kind).is_file()), volume
 
 
+def test_compose_reads_it():
+    """Debian's docker-compose is older than the key `name` and knows it as an option."""
+    text = re.sub(r"^name: (\w+)\n", "", (SOURCE / "docker-compose.yml").read_text(), flags=re.M)
+    result = run("docker-compose", "-p", "eddy", "--project-directory", SOURCE, "-f", "-", "--profile", "monitoring", "--profile", "registry",
+                 "config", input=text)
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    resolved = yaml.safe_load(result.stdout)
+    assert set(resolved["services"]) == set(SERVICES) and set(resolved["volumes"]) == set(COMPOSE["volumes"])
+
+
+def test_volumes_and_ports_are_used_once():
+    mounted = [volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])]
+    assert sorted(name for name in mounted if not name.startswith("./")) == sorted(COMPOSE["volumes"])
+    published = [port.split(":")[1] for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len(published) == len(set(published))
+    described = set(re.findall(r"\b(\d{4})\b", (SOURCE / "docker-compose.yml").read_text().split("\nname:")[0]))
+    assert described == set(published), "the head of the file names every port"
+
+
+def test_what_is_optional_has_a_profile_and_nobody_waits_for_it():
+    assert {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service} == {
+        "registry": ["registry"], "prometheus": ["monitoring"]}
+    for name, service in SERVICES.items():
+        assert not {"registry", "prometheus"} & set(service.get("depends_on", {})), name
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_who_a_service_runs_as(name):
+    """By itself or by its image: those of Kafka and the registry name a user of their own (`appuser`)."""
+    service = SERVICES[name]
+    ours = "build" in service and re.search(rf"AS {service['build']['target']}\n(?:(?!^FROM ).*\n)*?USER [1-9]", (DEPLOY / "Dockerfile").read_text(), re.M)
+    assert ours or service.get("user", "") not in ("", "root", "0") or name in ("kafka", "registry"), name
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_an_image_has_a_version(name):
     assert re.search(r":[v\d][\w.-]*$", SERVICES[name]["image"]), SERVICES[name]["image"]
@@ -60,7 +94,6 @@ def test_what_a_service_waits_for_is_there():
                 assert "test" in SERVICES[other]["healthcheck"]
         mode = service.get("network_mode", "")
         assert mode == "" or mode.removeprefix("service:") in SERVICES, name
-    assert SERVICES["prometheus"]["profiles"] == ["monitoring"]
 
 
 def test_commands_of_eddy_are_commands():
@@ -94,6 +127,12 @@ def test_the_image_is_built_with_what_a_build_needs_and_runs_without_rights():
         assert stage.startswith("debian:12-slim AS "), stage
     for stage in stages[1:]:
         assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", stage, re.M)
+    for line in re.findall(r"^RUN .*", text, re.M):
+        if "apt-get install" in line:
+            assert "--no-install-recommends" in line and "rm -rf /var/lib/apt/lists/*" in line, line
+    assert not re.search(r"^ADD |:latest|curl |wget ", text, re.M)
+    for source in re.findall(r"^COPY (?:--chmod=\d+ )?(src/\S+)", text, re.M):
+        assert (SOURCE / source).is_file(), source
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
     for name in ("CMakeLists.txt", "src", "include", "schemas", "README.md", "LICENSE"):
         assert "!" + name in ignored and (SOURCE / name).exists()

@@ -97,7 +97,8 @@ static void test_missing(void **state) {
   char why[512];
   create_but(bench, EDDY_TOPIC_PROFILES, 0);
   assert_int_equal(check(bench, why), EDDY_TOPICS_MISSING);
-  assert_string_equal(why, bench->topics.names[EDDY_TOPIC_PROFILES]);
+  const char *name = bench->topics.names[EDDY_TOPIC_PROFILES];
+  assert_int_equal(strncmp(why, name, strlen(name)), 0); /* and what to do */
 }
 
 static void test_no_facts_no_differences(void **state) {
