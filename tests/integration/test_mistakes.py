@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import kafka_raw
 import pytest
 from conftest import RedisServer, await_true
-from kafka_fixture import SOURCE, GuardedKafka, event_record, free_port
+from kafka_fixture import SOURCE, GuardedKafka, encode_event, event_record, free_port
 
 SECONDS = 30  # within which every mistake must be told; most are told at once
 PARTITIONS = 2
@@ -98,6 +98,7 @@ MISTAKES = [
             "second_process"),
     # events
     Mistake("no event", "dlq list", 0, "bad_json", "letters.events/0/0", "others: let the producer send events as in", KAFKA, "letters"),
+    Mistake("avro", "dlq list", 0, "truncated", "letters.events/0/4", "others: let the producer send events as in", KAFKA, "letters"),
     Mistake("schema", "dlq list", 0, "unknown_schema", "letters.events/0/1", "put it into kafka.schemas or registry.url", KAFKA, "letters"),
     Mistake("record key", "dlq list", 0, "key_mismatch", "letters.events/0/2", "take user_id as the record's key", KAFKA, "letters"),
     Mistake("no key", "dlq list", 0, "no_key", "letters.events/0/3", "take user_id as the record's key", KAFKA, "letters"),
@@ -222,10 +223,11 @@ class World:
                 return
             self.topics(Mistake("letters", "", 0, "", "", ""))
             event = json.dumps({"type": "page_viewed", "user_id": "ann", "event_time": 1_700_000_000_000}).encode()
-            values = [(b"ann", b"{nonsense"), (b"ann", b"\0" + struct.pack(">I", 7) + b"\2"), (b"eve", event), (None, event)]
+            values = [(b"ann", b"{nonsense"), (b"ann", b"\0" + struct.pack(">I", 7) + b"\2"), (b"eve", event), (None, event),
+                      (b"ann", encode_event({"type": "page_viewed", "user_id": "ann", "event_time": 1_700_000_000_000})[:-3])]
             self.kafka.produce("letters.events", [{"key": key, "value": value, "partition": 0} for key, value in values])
             process, log = self.spawn(mistake, "run")
-            await_true(lambda: len(self.kafka.read("letters.dlq")) == 4, SECONDS, log.read_text)
+            await_true(lambda: len(self.kafka.read("letters.dlq")) == len(values), SECONDS, log.read_text)
             process.terminate()
             process.wait(SECONDS)
 
