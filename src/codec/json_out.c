@@ -72,21 +72,28 @@ static char *put_escape(char *at, uint8_t byte) {
 
 enum { ESCAPED_BYTES_MAX = 6 }; /* \u00XX for one byte; U+FFFD takes 3 */
 
+/* A sequence of several bytes, or a byte that begins none. Terminals obey the controls U+0080-009F, too. */
+static char *put_wide(char *at, const uint8_t **from, const uint8_t *end) {
+  const uint8_t *text = *from;
+  size_t size = eddy_utf8_sequence((const char *)text, (size_t)(end - text));
+  *from += size ? size : 1;
+  if (size == 2 && text[0] == 0xC2 && text[1] < 0xA0) return put_escape(at, text[1]);
+  memcpy(at, size ? (const char *)text : "\xEF\xBF\xBD", size ? size : 3);
+  return at + (size ? size : 3);
+}
+
 static char *put_escaped(char *at, const uint8_t *from, const uint8_t *end) {
   while (from < end) {
     uint8_t byte = *from;
-    if (byte < 0x20 || byte == '"' || byte == '\\') {
-      at = put_escape(at, byte);
-      from++;
-    } else if (byte < 0x80) {
-      *at++ = (char)byte;
-      from++;
-    } else {
-      size_t size = eddy_utf8_sequence((const char *)from, (size_t)(end - from));
-      memcpy(at, size ? (const char *)from : "\xEF\xBF\xBD", size ? size : 3);
-      at += size ? size : 3;
-      from += size ? size : 1;
+    if (byte >= 0x80) {
+      at = put_wide(at, &from, end);
+      continue;
     }
+    from++;
+    if (byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7F)
+      at = put_escape(at, byte);
+    else
+      *at++ = (char)byte;
   }
   return at;
 }

@@ -1,6 +1,7 @@
 /* JSON text into a growable buffer. Equal values give equal text: integers in decimal, floats by %.9g and doubles by %.17g,
  * integral ones without exponent, what JSON cannot say (NaN, infinities) as null. Strings come out as valid JSON whatever bytes
- * they hold: what is not UTF-8 becomes U+FFFD.
+ * they hold: what is not UTF-8 becomes U+FFFD. No control character comes out raw (U+0000-001F, U+007F-009F): lines are shown
+ * on terminals.
  *
  * Commas are set by the writer: a value after a value gets one. When memory is short the first failure is remembered and
  * eddy_json_end() leaves the buffer as it was. The caller balances brackets and sets no LC_NUMERIC but "C".
