@@ -8,40 +8,28 @@
 #include <sysexits.h>
 
 #include "cmd/cmd.h"
+#include "cmd/json_line.h"
 #include "codec/event_decoder.h"
-#include "codec/json_out.h"
 
 static const char usage[] =
-    "usage: eddy check [-c FILE] [--json]\n\n"
+    "usage: eddy check [-c FILE] [-J]\n\n"
     "Tries everything that `eddy run` needs: configuration, brokers, topics, committed offsets, schemas,\n"
     "schema registry, Redis, clocks. One line per item: ok, warn or fail, and what to do about it. Changes\n"
     "nothing.\n\n"
     "  -c, --config FILE   the configuration (default: built-in)\n"
-    "      --json          one JSON object per line: status, item, text, hint\n\n"
+    "  -J, --json          one JSON object per line: status, item, text, hint\n\n"
     "Exit codes: 0 nothing fails, 69 something does, 78 the configuration.\n";
 
 static const char *const status_names[EDDY_CHECK_STATUSES] = {"ok", "warn", "fail"};
 
 static void say_json(enum eddy_check_status status, const char *item, const char *hint, const char *text) {
-  struct eddy_buffer line;
-  struct eddy_json_out out;
-  eddy_buffer_init(&line, NULL);
-  eddy_json_begin(&out, &line);
-  eddy_json_open(&out, '{');
-  eddy_json_key(&out, "status");
-  eddy_json_literal(&out, status_names[status]);
-  eddy_json_key(&out, "item");
-  eddy_json_literal(&out, item);
-  eddy_json_key(&out, "text");
-  eddy_json_literal(&out, text);
-  eddy_json_key(&out, "hint");
-  if (hint)
-    eddy_json_literal(&out, hint);
-  else
-    eddy_json_null(&out);
-  eddy_json_close(&out, '}');
-  if (eddy_json_end(&out) == 0) fwrite(line.data, 1, line.size, stdout);
-  eddy_buffer_fini(&line);
+  struct eddy_cmd_json line;
+  eddy_cmd_json_begin(&line);
+  eddy_cmd_json_text(&line, "status", status_names[status]);
+  eddy_cmd_json_text(&line, "item", item);
+  eddy_cmd_json_text(&line, "text", text);
+  eddy_cmd_json_text(&line, "hint", hint);
+  eddy_cmd_json_end(&line);
 }
 
 void eddy_check_say(struct eddy_check *check, enum eddy_check_status status, const char *item, const char *hint,
@@ -97,15 +85,15 @@ static int run(struct eddy_check *check, const char *path) {
 
 int eddy_cmd_check(int argc, char **argv) {
   static const struct option options[] = {
-      {"config", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+      {"config", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'J'}, {NULL, 0, NULL, 0}};
   struct eddy_check check = {0};
   const char *path = NULL;
   if (eddy_cmd_help(argc, argv, usage)) return EX_OK;
   opterr = 0;
-  for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
+  for (int option; (option = getopt_long(argc, argv, ":c:J", options, NULL)) != -1;) {
     if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
     if (option == 'c') path = optarg;
-    if (option == 'j') check.json = true;
+    if (option == 'J') check.json = true;
   }
   if (optind < argc) return eddy_cmd_misuse(argv[0], "what is %s? A file needs -c", argv[optind]);
   return run(&check, path);

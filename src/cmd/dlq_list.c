@@ -4,36 +4,19 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "cmd/clean_text.h"
 #include "cmd/cmd.h"
 #include "cmd/dlq.h"
 #include "cmd/json_bytes.h"
-#include "codec/utf8.h"
 
 enum { POLL_MS = 200, KEY_SHOWN = 64, TEXT_SHOWN = 200 };
 
 /* For people
  * -----------------------------------------------------------------------------------------------------------------*/
 
-/* Anybody may have written this: nothing of it reaches the terminal that could steer it. */
-static void put_text(const void *bytes, size_t size, size_t max) {
-  const char *at = bytes;
-  size_t shown = size < max ? size : max;
-  for (size_t i = 0; i < shown;) {
-    size_t length = eddy_utf8_sequence(at + i, size - i);
-    if (length == 0 || eddy_utf8_has_control(at + i, length)) {
-      printf("\\x%02x", (unsigned char)at[i]);
-      i++;
-      continue;
-    }
-    fwrite(at + i, 1, length, stdout);
-    i += length;
-  }
-  if (shown < size) fputs("...", stdout);
-}
-
 static void put_str(struct eddy_str text) {
   if (text.data)
-    put_text(text.data, text.len, TEXT_SHOWN);
+    eddy_cmd_put_clean(text.data, text.len, TEXT_SHOWN, stdout);
   else
     putchar('?');
 }
@@ -53,7 +36,7 @@ static void put_line(const rd_kafka_message_t *message, const struct eddy_dead_l
   put_str(letter->code);
   fputs("  key ", stdout);
   if (message->key)
-    put_text(message->key, message->key_len, KEY_SHOWN);
+    eddy_cmd_put_clean(message->key, message->key_len, KEY_SHOWN, stdout);
   else
     putchar('-');
   printf("  %zu bytes", message->payload ? message->len : 0);

@@ -30,3 +30,16 @@ void eddy_cmd_json_bytes(struct eddy_json_out *out, const char *name, const void
     put_base64(out, bytes, size);
   }
 }
+
+void eddy_cmd_json_bytes_value(struct eddy_json_out *out, const void *bytes, size_t size) {
+  if (!bytes) {
+    eddy_json_null(out);
+  } else if (eddy_utf8_valid(bytes, size)) {
+    eddy_json_string(out, str_of(bytes, size));
+  } else {
+    eddy_json_open(out, '{');
+    eddy_json_key(out, "base64");
+    put_base64(out, bytes, size);
+    eddy_json_close(out, '}');
+  }
+}
