@@ -12,8 +12,8 @@
 #include "source/kafka_message.h"
 
 static const char usage[] =
-    "usage: eddy dlq list [-c FILE] [--code CODE] [-p PARTITION] [-o WHERE] [-n COUNT] [-f] [--json]\n"
-    "       eddy dlq retry [-c FILE] [--code CODE] [-p PARTITION] [-o WHERE] [-n COUNT] [--dry-run]\n\n"
+    "usage: eddy dlq list [-c FILE] [--code CODE] [-p PARTITION] [-o WHERE] [-n COUNT] [-f] [-J]\n"
+    "       eddy dlq retry [-c FILE] [--code CODE] [-p PARTITION] [-o WHERE] [-n COUNT] [-J] [--dry-run]\n\n"
     "Dead letters are the records of the input that were no valid events, on topic <app>.dlq with the reason.\n\n"
     "list prints one line per letter: where it is, where the record was, the reason, key and size.\n"
     "retry sends the records again to the input topic as they were: key, value and their own headers, and x-eddy-retry-of:\n"
@@ -24,10 +24,13 @@ static const char usage[] =
     "  -c, --config FILE      the configuration (default: built-in)\n"
     "      --code CODE        only letters of this reason, for instance unknown_schema\n"
     "  -p, --partition N      of the dead letters; the same as the input's (default: all)\n"
-    "  -o, --offset WHERE     beginning (default), end, an offset of the dead letters, or -N: the last N of each partition\n"
+    "  -o, --offset WHERE     beginning (default), end, an offset of the dead letters, -N: the last N of each partition, or\n"
+    "                         s@TIME and e@TIME: from a time on, until a time (ms or RFC 3339)\n"
     "  -n, --count N          end after N letters\n"
     "  -f, --follow           list: go on at the end\n"
-    "      --json             list: one JSON object per line, with the value (as value_base64 if it is no UTF-8)\n"
+    "  -J, --json             one JSON object per line: list with the value (as value_base64 if it is no UTF-8), retry with "
+    "the\n"
+    "                         places of letter and record, or why it was refused\n"
     "      --dry-run          retry: only say what would be sent\n\n"
     "Exit codes: 0, 65 a letter was refused, 69 no broker or topic, or a record did not arrive, 78 the configuration.\n";
 
@@ -64,15 +67,15 @@ static int read_option(int option, struct eddy_dlq_request *request) {
       request->partition = (int32_t)partition;
       return 0;
     case 'o':
-      if (eddy_cmd_offset(optarg, &request->offset)) return 0;
-      return eddy_cmd_misuse("dlq", "expected beginning, end, an offset or -N, not `%s`", optarg);
+      if (eddy_cmd_where_parse(optarg, &request->where)) return 0;
+      return eddy_cmd_misuse("dlq", "expected " EDDY_CMD_WHERE_FORMS ", not `%s`", optarg);
     case 'n':
       if (eddy_cmd_whole(optarg, 1, UINT64_MAX, &request->count)) return 0;
       return eddy_cmd_misuse("dlq", "expected a whole number from 1, not `%s`", optarg);
     case 'f':
       request->follow = true;
       return 0;
-    case 'j':
+    case 'J':
       request->json = true;
       return 0;
     default:
@@ -88,7 +91,6 @@ static int read_verb(char **argv, const struct eddy_dlq_request *request, bool *
   *retry = strcmp(verb, "retry") == 0;
   if (!*retry && strcmp(verb, "list") != 0) return eddy_cmd_misuse(argv[0], "there is no `%s`, only `list` and `retry`", verb);
   if (*retry && request->follow) return eddy_cmd_misuse(argv[0], "retry ends at the end: -f is for list");
-  if (*retry && request->json) return eddy_cmd_misuse(argv[0], "--json is for list");
   if (!*retry && request->dry_run) return eddy_cmd_misuse(argv[0], "--dry-run is for retry");
   return 0;
 }
@@ -100,11 +102,11 @@ static int read_options(int argc, char **argv, struct eddy_dlq_request *request,
                                           {"offset", required_argument, NULL, 'o'},
                                           {"count", required_argument, NULL, 'n'},
                                           {"follow", no_argument, NULL, 'f'},
-                                          {"json", no_argument, NULL, 'j'},
+                                          {"json", no_argument, NULL, 'J'},
                                           {"dry-run", no_argument, NULL, 'd'},
                                           {NULL, 0, NULL, 0}};
   opterr = 0;
-  for (int option; (option = getopt_long(argc, argv, ":c:p:o:n:f", options, NULL)) != -1;) {
+  for (int option; (option = getopt_long(argc, argv, ":c:p:o:n:fJ", options, NULL)) != -1;) {
     if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
     int code = read_option(option, request);
     if (code) return code;
@@ -133,14 +135,15 @@ rd_kafka_message_t *eddy_dlq_next(struct eddy_dlq *dlq, int timeout_ms, struct e
 static int run(struct eddy_dlq *dlq, bool retry) {
   dlq->reader =
       (struct eddy_cmd_topic_reader){.command = "dlq", .follow = dlq->request->follow, .partition = dlq->request->partition};
-  int code = eddy_cmd_topic_reader_open(&dlq->reader, dlq->config, EDDY_TOPIC_DLQ, dlq->request->offset);
+  int code = eddy_cmd_topic_reader_open(&dlq->reader, dlq->config, EDDY_TOPIC_DLQ, &dlq->request->where);
   if (code == 0) code = retry ? eddy_dlq_retry(dlq) : eddy_dlq_list(dlq);
   eddy_cmd_topic_reader_close(&dlq->reader);
   return code;
 }
 
 int eddy_cmd_dlq(int argc, char **argv) {
-  struct eddy_dlq_request request = {.partition = EDDY_CMD_ALL_PARTITIONS, .offset = RD_KAFKA_OFFSET_BEGINNING};
+  struct eddy_dlq_request request = {.partition = EDDY_CMD_ALL_PARTITIONS,
+                                     .where = {RD_KAFKA_OFFSET_BEGINNING, EDDY_TIME_NONE, EDDY_TIME_NONE}};
   struct eddy_config config;
   struct eddy_dlq dlq = {.request = &request, .config = &config};
   bool retry = false;

@@ -8,10 +8,11 @@
 struct eddy_dlq_request {
   const char *config, *code; /* NULL = built-in; NULL = any */
   int32_t partition;         /* or EDDY_CMD_ALL_PARTITIONS */
-  int64_t offset;            /* librdkafka's */
-  uint64_t count;            /* 0 = all */
-  bool follow, json;         /* list */
-  bool dry_run;              /* retry */
+  struct eddy_cmd_where where;
+  uint64_t count; /* 0 = all */
+  bool follow;    /* list */
+  bool json;
+  bool dry_run; /* retry */
 };
 
 struct eddy_dlq {

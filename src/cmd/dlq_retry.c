@@ -6,6 +6,7 @@
 
 #include "cmd/dlq.h"
 #include "cmd/input.h"
+#include "cmd/json_line.h"
 #include "source/kafka_message.h"
 
 enum { POLL_MS = 200, BATCH = 500 };
@@ -24,10 +25,29 @@ struct retry {
   uint64_t sent, refused, skipped;
 };
 
+/* For programs --------------------------------------------------------------------------------------------------------------*/
+
+/* One line about a letter. `record` NULL = it has not become one, `why` NULL = nothing is wrong. */
+static void say_json(const struct retry *retry, const char *status, const struct sent *letter,
+                     const struct eddy_cmd_delivery *record, const char *why) {
+  struct eddy_cmd_json line;
+  eddy_cmd_json_begin(&line);
+  eddy_cmd_json_text(&line, "status", status);
+  eddy_cmd_json_place(&line, "letter", retry->dlq->reader.name, letter->partition, letter->offset);
+  if (record)
+    eddy_cmd_json_place(&line, "record", retry->input.topic, record->partition, record->offset);
+  else
+    eddy_cmd_json_text(&line, "record", NULL);
+  eddy_cmd_json_text(&line, "error", why);
+  eddy_cmd_json_end(&line);
+}
+
 /* What becomes of a letter -------------------------------------------------------------------------------------------------*/
 
 static void refuse(struct retry *retry, const rd_kafka_message_t *message, const char *why) {
+  const struct sent letter = {.partition = message->partition, .offset = message->offset};
   retry->refused++;
+  if (retry->dlq->request->json) say_json(retry, "refused", &letter, NULL, why);
   fprintf(stderr, "%s/%d/%" PRId64 ": refused: %s\n", retry->dlq->reader.name, message->partition, message->offset, why);
 }
 
@@ -35,6 +55,14 @@ static void refuse(struct retry *retry, const rd_kafka_message_t *message, const
 static void step_back(struct retry *retry, const struct sent *sent) {
   struct eddy_cmd_span *span = &retry->dlq->reader.spans[sent->partition];
   if (sent->offset < span->next) span->next = sent->offset;
+}
+
+static void say_sent(const struct retry *retry, const struct sent *sent) {
+  if (retry->dlq->request->json)
+    say_json(retry, "sent", sent, &sent->delivery, NULL);
+  else
+    printf("%s/%d/%" PRId64 " -> %s/%d/%" PRId64 "\n", retry->dlq->reader.name, sent->partition, sent->offset,
+           retry->input.topic, sent->delivery.partition, sent->delivery.offset);
 }
 
 /* Waits for what was sent, and says where it is now. 0, or 69 after a message. */
@@ -47,8 +75,7 @@ static int settle(struct retry *retry) {
       continue;
     }
     retry->sent++;
-    printf("%s/%d/%" PRId64 " -> %s/%d/%" PRId64 "\n", retry->dlq->reader.name, sent->partition, sent->offset,
-           retry->input.topic, sent->delivery.partition, sent->delivery.offset);
+    say_sent(retry, sent);
   }
   retry->pending = 0;
   return code;
@@ -70,6 +97,15 @@ static int send_letter(struct retry *retry, const rd_kafka_message_t *message, r
   return retry->pending == BATCH ? settle(retry) : 0;
 }
 
+static void say_would_send(struct retry *retry, const rd_kafka_message_t *message) {
+  const struct sent letter = {.partition = message->partition, .offset = message->offset};
+  retry->sent++;
+  if (retry->dlq->request->json)
+    say_json(retry, "would be sent", &letter, NULL, NULL);
+  else
+    printf("%s/%d/%" PRId64 " -> %s\n", retry->dlq->reader.name, message->partition, message->offset, retry->input.topic);
+}
+
 static int take(struct retry *retry, const rd_kafka_message_t *message, const struct eddy_dead_letter *letter) {
   const char *flaw = eddy_dead_letter_flaw(letter);
   if (flaw) {
@@ -77,8 +113,7 @@ static int take(struct retry *retry, const rd_kafka_message_t *message, const st
     return 0;
   }
   if (retry->dlq->request->dry_run) {
-    retry->sent++;
-    printf("%s/%d/%" PRId64 " -> %s\n", retry->dlq->reader.name, message->partition, message->offset, retry->input.topic);
+    say_would_send(retry, message);
     return 0;
   }
   rd_kafka_headers_t *headers = eddy_dead_letter_retry_headers(eddy_kafka_message_headers(message), letter);

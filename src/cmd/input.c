@@ -5,32 +5,32 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "cmd/event_schema.h"
+#include "cmd/topic_find.h"
 #include "codec/container.h"
 
-enum { HEADER_BYTES = 10, FULL_WAIT_MS = 100, FLUSH_MS = 60000 };
+enum { FULL_WAIT_MS = 100, FLUSH_MS = 60000 };
 
-/* Asks for all topics: asking for one could make it. 0 or 69 after a message. */
-static int look_for_topic(struct eddy_cmd_input *input, const struct eddy_config *config) {
-  const struct rd_kafka_metadata *metadata;
-  rd_kafka_resp_err_t error = rd_kafka_metadata(input->client.kafka, 1, NULL, &metadata, EDDY_CMD_REACH_MS);
-  if (error) return eddy_cmd_client_away(&input->client, input->command, config->kafka.brokers, error);
-  bool found = false;
-  for (int i = 0; i < metadata->topic_cnt; i++) found = found || strcmp(metadata->topics[i].topic, input->topic) == 0;
-  rd_kafka_metadata_destroy(metadata);
-  if (found) return 0;
-  fprintf(stderr, "eddy %s: topic %s does not exist, or this user may not see it; `eddy topics create` makes it\n",
-          input->command, input->topic);
-  return EX_UNAVAILABLE;
+static int make_prefix(struct eddy_cmd_input *input, const struct eddy_config *config) {
+  uint32_t id;
+  input->prefix = eddy_prefix_single_object(eddy_event_fingerprint());
+  if (input->framing != EDDY_CMD_CONFLUENT) return 0;
+  int code = eddy_cmd_event_schema_id(input->command, config, input->topic, &id);
+  if (code == 0) input->prefix = eddy_prefix_confluent(id);
+  return code;
 }
 
 int eddy_cmd_input_open(struct eddy_cmd_input *input, const struct eddy_config *config) {
   char why[512];
+  int32_t partitions;
   eddy_buffer_init(&input->value, NULL);
   if (!input->topic) input->topic = config->kafka.input;
-  if (eddy_cmd_client_open(&input->client, config, EDDY_KAFKA_WRITER, why, sizeof(why)) == 0)
-    return look_for_topic(input, config);
-  fprintf(stderr, "eddy %s: %s\n", input->command, why);
-  return EX_CONFIG;
+  if (eddy_cmd_client_open(&input->client, config, EDDY_KAFKA_WRITER, why, sizeof(why)) != 0) {
+    fprintf(stderr, "eddy %s: %s\n", input->command, why);
+    return EX_CONFIG;
+  }
+  int code = eddy_cmd_topic_find(&input->client, input->command, config, input->topic, &partitions);
+  return code ? code : make_prefix(input, config);
 }
 
 void eddy_cmd_input_close(struct eddy_cmd_input *input) {
@@ -39,15 +39,13 @@ void eddy_cmd_input_close(struct eddy_cmd_input *input) {
 }
 
 static int encode(struct eddy_cmd_input *input, const struct eddy_event *event) {
-  uint8_t header[HEADER_BYTES];
   input->value.size = 0;
-  if (input->json) {
+  if (input->framing == EDDY_CMD_JSON) {
     int error = eddy_event_to_json(event, &input->value);
     if (!error) input->value.size--; /* the line feed */
     return error;
   }
-  eddy_event_header(header);
-  int error = eddy_buffer_append(&input->value, header, sizeof(header));
+  int error = eddy_buffer_append(&input->value, input->prefix.bytes, input->prefix.size);
   return error ? error : eddy_event_encode(event, &input->value);
 }
 
@@ -80,8 +78,11 @@ rd_kafka_resp_err_t eddy_cmd_input_send_record(struct eddy_cmd_input *input, con
 
 int eddy_cmd_input_send(struct eddy_cmd_input *input, const struct eddy_event *event, struct eddy_cmd_delivery *delivery) {
   if (encode(input, event) != 0) return EX_OSERR;
-  const struct eddy_cmd_record record = {
-      .key = event->user_id.data, .key_size = event->user_id.len, .value = input->value.data, .value_size = input->value.size};
+  const struct eddy_cmd_record record = {.key = event->user_id.data,
+                                         .key_size = event->user_id.len,
+                                         .value = input->value.data,
+                                         .value_size = input->value.size,
+                                         .headers = input->headers ? rd_kafka_headers_copy(input->headers) : NULL};
   rd_kafka_resp_err_t error = eddy_cmd_input_send_record(input, &record, delivery);
   if (!error) return 0;
   fprintf(stderr, "eddy %s: an event of %.*s: %s\n", input->command, (int)event->user_id.len, event->user_id.data,

@@ -6,18 +6,23 @@
 
 #include "base/memory.h"
 #include "cmd/client.h"
+#include "codec/framing.h"
 #include "eddy/event.h"
+
+enum eddy_cmd_framing { EDDY_CMD_SINGLE_OBJECT, EDDY_CMD_CONFLUENT, EDDY_CMD_JSON };
 
 struct eddy_cmd_input {
   const char *command; /* in front of messages */
-  const char *topic;
-  bool json;
+  const char *topic;   /* NULL = kafka.input; set by the caller like the next two */
+  enum eddy_cmd_framing framing;
+  const rd_kafka_headers_t *headers; /* of every event, NULL = none */
+  struct eddy_prefix prefix;         /* in front of Avro */
   struct eddy_cmd_client client;
   struct eddy_buffer value;
   uint64_t sent;
 };
 
-/* 0, or 69 or 78 after a message. The topic must exist. */
+/* 0, or 69, 71 or 78 after a message. The topic must exist; Confluent's framing asks the registry. */
 int eddy_cmd_input_open(struct eddy_cmd_input *input, const struct eddy_config *config);
 void eddy_cmd_input_close(struct eddy_cmd_input *input); /* never opened is fine, too */
 

@@ -1,96 +1,74 @@
-/* eddy tail: records of eddy's topics for people and scripts. */
-#include <getopt.h>
+/* eddy tail: records of Kafka's topics for people and scripts. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
+#include "cmd/clean_text.h"
 #include "cmd/cmd.h"
+#include "cmd/tail_format.h"
+#include "cmd/tail_options.h"
 #include "cmd/tail_record.h"
-#include "cmd/topic_reader.h"
-#include "daemon/nearest.h"
 
-static const char usage[] =
-    "usage: eddy tail [-c FILE] TOPIC [-o WHERE] [-n N] [-e] [-J]\n\n"
-    "Prints the records of a topic as JSON lines, committed ones only. TOPIC is events (the input), segment-changes, "
-    "triggers,\n"
-    "suppressed, receipts, model-delta, model, segments or dlq. Goes on until it is interrupted.\n\n"
-    "  -c, --config FILE   the configuration (default: built-in)\n"
-    "  -o, --offset WHERE  beginning, end, an offset, or -N: the last N offsets (commits take some) of each partition;\n"
-    "                      default -10\n"
-    "  -n, --count N       end after N records\n"
-    "  -e, --exit          end at the end of the topic\n"
-    "  -J, --json          with topic, partition, offset, time and key around each record\n\n"
-    "Exit codes: 0, 65 if a record could not be read (standard error says which), 69 no broker or topic, 78 the "
-    "configuration.\n";
-
-enum { POLL_MS = 200, LAST_DEFAULT = 10 };
-
-struct request {
-  const char *config, *topic;
-  int64_t offset;
-  uint64_t count; /* 0 = all */
-  bool exit_at_end, wrap;
-};
+enum { POLL_MS = 200, LAST_DEFAULT = 10, WHY_SHOWN = 500 };
 
 struct tail {
-  const struct request *request;
+  const struct eddy_tail_request *request;
+  struct eddy_topics topics;
   struct eddy_cmd_topic_reader reader;
   struct eddy_tail_record record;
   struct eddy_buffer line;
+  bool clean; /* a terminal listens */
   uint64_t printed, bad;
 };
 
-/* Options -------------------------------------------------------------------------------------------------------------------*/
+/* Which topic ---------------------------------------------------------------------------------------------------------------*/
 
-static int read_options(int argc, char **argv, struct request *request) {
-  static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {"offset", required_argument, NULL, 'o'},
-                                          {"count", required_argument, NULL, 'n'},  {"exit", no_argument, NULL, 'e'},
-                                          {"json", no_argument, NULL, 'J'},         {NULL, 0, NULL, 0}};
-  opterr = 0;
-  for (int option; (option = getopt_long(argc, argv, ":c:o:n:eJ", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
-    if (option == 'c') request->config = optarg;
-    if (option == 'e') request->exit_at_end = true;
-    if (option == 'J') request->wrap = true;
-    if (option == 'o' && !eddy_cmd_offset(optarg, &request->offset))
-      return eddy_cmd_misuse(argv[0], "expected beginning, end, an offset or -N, not `%s`", optarg);
-    if (option == 'n' && !eddy_cmd_whole(optarg, 1, UINT64_MAX, &request->count))
-      return eddy_cmd_misuse(argv[0], "expected a whole number from 1, not `%s`", optarg);
+/* What is known of a topic by its name: its position in daemon/topics.h, or EDDY_TAIL_ANY. */
+static int find_kind(const struct eddy_topics *topics, const char *name) {
+  int word = eddy_tail_word(name);
+  if (word >= 0) return word;
+  if (strcmp(name, topics->input) == 0) return EDDY_TOPIC_INPUT;
+  for (int i = 0; i < EDDY_TOPIC_COUNT; i++) {
+    if (i != EDDY_TOPIC_PROFILES && strcmp(name, topics->names[i]) == 0) return i;
   }
-  if (optind + 1 != argc)
-    return eddy_cmd_misuse(argv[0], optind < argc ? "one topic, please" : "which topic? For instance triggers");
-  request->topic = argv[optind];
-  return 0;
+  return EDDY_TAIL_ANY;
 }
 
-/* Its position in daemon/topics.h, or -1 after a message. */
-static int find_topic(const char *name) {
-  struct eddy_nearest nearest = eddy_nearest_begin(name);
-  for (int i = 0; i < EDDY_TOPIC_ALL; i++) {
-    if (i == EDDY_TOPIC_PROFILES) continue; /* nothing for people */
-    const char *suffix = i == EDDY_TOPIC_INPUT ? "events" : eddy_topics_suffix(i);
-    if (strcmp(name, suffix) == 0) return i;
-    eddy_nearest_offer(&nearest, suffix);
-  }
-  fprintf(stderr, "eddy tail: there is no topic `%s`", name);
-  if (nearest.best) fprintf(stderr, "; did you mean `%s`?", nearest.best);
-  fputs("\nTry `eddy tail --help`.\n", stderr);
-  return -1;
+static const char *name_of(const struct tail *tail, int kind) {
+  if (kind == EDDY_TAIL_ANY) return tail->request->topic;
+  return kind == EDDY_TOPIC_INPUT ? tail->topics.input : tail->topics.names[kind];
 }
 
 /* Reading -------------------------------------------------------------------------------------------------------------------*/
 
-static void print_record(struct tail *tail, const rd_kafka_message_t *message) {
-  char why[512] = "out of memory";
+/* Appends the value as the request wants it, if it does. */
+static int show_value(struct tail *tail, const rd_kafka_message_t *message, char *why, size_t why_size) {
+  const struct eddy_tail_request *request = tail->request;
   tail->line.size = 0;
-  int error = tail->request->wrap ? eddy_tail_record_wrap(&tail->record, message, &tail->line, why, sizeof(why))
-                                  : eddy_tail_record_print(&tail->record, message, &tail->line, why, sizeof(why));
+  if (request->format && !eddy_tail_format_has_value(request->format)) return 0;
+  return request->wrap ? eddy_tail_record_wrap(&tail->record, message, &tail->line, why, why_size)
+                       : eddy_tail_record_print(&tail->record, message, &tail->line, why, why_size);
+}
+
+/* A sentence may quote the record. */
+static void say_bad(struct tail *tail, const rd_kafka_message_t *message, const char *why) {
+  tail->bad++;
+  fprintf(stderr, "partition %d offset %" PRId64 ": ", message->partition, message->offset);
+  eddy_cmd_put_clean(why, strlen(why), WHY_SHOWN, stderr);
+  fputc('\n', stderr);
+}
+
+static void print_record(struct tail *tail, const rd_kafka_message_t *message) {
+  const char *format = tail->request->format;
+  char why[512] = "out of memory";
   tail->printed++;
-  if (error) {
-    tail->bad++;
-    fprintf(stderr, "partition %d offset %" PRId64 ": %s\n", message->partition, message->offset, why);
+  if (show_value(tail, message, why, sizeof(why)) != 0) {
+    say_bad(tail, message, why);
+  } else if (format) { /* a line feed is the format's affair */
+    struct eddy_str value = {(const char *)tail->line.data, (uint32_t)(tail->line.size ? tail->line.size - 1 : 0)};
+    eddy_tail_format_print(format, message, value, tail->clean, stdout);
   } else {
     fwrite(tail->line.data, 1, tail->line.size, stdout);
   }
@@ -116,29 +94,34 @@ static int follow(struct tail *tail) {
   return code ? code : tail->bad ? EX_DATAERR : EX_OK;
 }
 
-static int run(struct tail *tail, const struct eddy_config *config, int topic) {
+static int run(struct tail *tail, const struct eddy_config *config) {
   char why[512];
-  if (eddy_tail_record_open(&tail->record, config, topic, why, sizeof(why)) != 0) {
+  if (eddy_topics_init(&tail->topics, config) != 0) return EX_OSERR;
+  int kind = find_kind(&tail->topics, tail->request->topic);
+  tail->reader.name = name_of(tail, kind);
+  if (eddy_tail_record_open(&tail->record, config, kind, tail->reader.name, why, sizeof(why)) != 0) {
     fprintf(stderr, "eddy tail: %s\n", why);
     return EX_CONFIG;
   }
-  int code = eddy_cmd_topic_reader_open(&tail->reader, config, topic, tail->request->offset);
+  int code = eddy_cmd_topic_reader_open(&tail->reader, config, kind, &tail->request->where);
   return code ? code : follow(tail);
 }
 
 int eddy_cmd_tail(int argc, char **argv) {
-  struct request request = {.offset = RD_KAFKA_OFFSET_TAIL(LAST_DEFAULT)};
-  struct tail tail = {.request = &request};
+  struct eddy_tail_request request = {.where = {RD_KAFKA_OFFSET_TAIL(LAST_DEFAULT), EDDY_TIME_NONE, EDDY_TIME_NONE},
+                                      .partition = EDDY_CMD_ALL_PARTITIONS};
+  struct tail tail = {.request = &request, .clean = isatty(STDOUT_FILENO)};
   struct eddy_config config;
-  if (eddy_cmd_help(argc, argv, usage)) return EX_OK;
-  int code = read_options(argc, argv, &request), topic = code ? -1 : find_topic(request.topic);
-  if (topic < 0) return EX_USAGE;
+  if (eddy_cmd_help(argc, argv, eddy_tail_usage)) return EX_OK;
+  int code = eddy_tail_options(argc, argv, &request);
+  if (code) return code;
   eddy_buffer_init(&tail.line, NULL);
   tail.reader =
-      (struct eddy_cmd_topic_reader){.command = "tail", .follow = !request.exit_at_end, .partition = EDDY_CMD_ALL_PARTITIONS};
-  code = eddy_config_load(&config, request.config, stderr) == 0 ? run(&tail, &config, topic) : EX_CONFIG;
+      (struct eddy_cmd_topic_reader){.command = "tail", .follow = !request.exit_at_end, .partition = request.partition};
+  code = eddy_config_load(&config, request.config, stderr) == 0 ? run(&tail, &config) : EX_CONFIG;
   eddy_cmd_topic_reader_close(&tail.reader);
   eddy_tail_record_close(&tail.record);
+  eddy_topics_fini(&tail.topics);
   eddy_buffer_fini(&tail.line);
   eddy_config_free(&config);
   return code;

@@ -7,6 +7,7 @@
 
 #include "cmd/json_bytes.h"
 #include "codec/container.h"
+#include "source/kafka_message.h"
 
 enum { NOT_SHOWN = -1 };
 
@@ -30,13 +31,28 @@ static int open_schemas(struct eddy_tail_record *record, const struct eddy_confi
   return 0;
 }
 
-int eddy_tail_record_open(struct eddy_tail_record *record, const struct eddy_config *config, int topic, char *why,
-                          size_t why_size) {
+static int open_outputs(struct eddy_tail_record *record, int output) {
+  return eddy_output_reader_new(&record->outputs, (enum eddy_output)output) ? -1 : 0;
+}
+
+/* The output that a topic of another application has by its name; -1 = none. */
+static int output_by_name(const char *name) {
+  const char *dot = strrchr(name, '.');
+  for (int i = 0; dot && i < EDDY_OUTPUT_COUNT; i++) {
+    if (strcmp(dot + 1, eddy_topics_suffix(i)) == 0) return i;
+  }
+  return -1;
+}
+
+int eddy_tail_record_open(struct eddy_tail_record *record, const struct eddy_config *config, int topic, const char *name,
+                          char *why, size_t why_size) {
   *record = (struct eddy_tail_record){.topic = topic};
   eddy_event_room_init(&record->room);
   snprintf(why, why_size, "out of memory");
-  if (topic < EDDY_OUTPUT_COUNT) return eddy_output_reader_new(&record->outputs, (enum eddy_output)topic) ? -1 : 0;
+  if (topic < EDDY_OUTPUT_COUNT) return open_outputs(record, topic);
   if (topic == EDDY_TOPIC_DLQ) return 0;
+  int output = topic == EDDY_TAIL_ANY ? output_by_name(name) : -1;
+  if (output >= 0 && open_outputs(record, output) != 0) return -1;
   if (open_schemas(record, config, why, why_size) != 0) return -1;
   struct eddy_schema_source source = eddy_schema_pair_source(&record->schemas);
   return eddy_event_decoder_new(&record->events, &source) ? -1 : 0;
@@ -83,7 +99,26 @@ static int print_dead_letter(const rd_kafka_message_t *message, struct eddy_buff
 
 /* Events --------------------------------------------------------------------------------------------------------------------*/
 
-/* As it came, on one line: outside of strings a line feed is only space, and inside there is none in JSON. */
+/* Outside of strings a line feed is only space, and inside there is none in JSON; other control characters stand inside: DEL
+ * and U+0080-009F, which the parser lets pass and terminals obey. */
+static int put_tame(const char *text, size_t size, struct eddy_buffer *line) {
+  int error = 0;
+  for (size_t i = 0; i < size && !error; i++) {
+    unsigned char byte = (unsigned char)text[i], next = i + 1 < size ? (unsigned char)text[i + 1] : 0;
+    bool wide = byte == 0xC2 && next >= 0x80 && next < 0xA0;
+    char escape[8];
+    if (byte == 0x7F || wide) {
+      snprintf(escape, sizeof(escape), "\\u%04x", wide ? next : byte);
+      error = eddy_buffer_append(line, escape, 6);
+      i += wide;
+    } else {
+      error = eddy_buffer_append(line, byte == '\n' || byte == '\r' ? " " : &text[i], 1);
+    }
+  }
+  return error;
+}
+
+/* As it came, on one line. */
 static int print_json(const rd_kafka_message_t *message, struct eddy_buffer *line, char *why, size_t why_size) {
   json_error_t error;
   json_t *parsed = json_loadb(message->payload, message->len, 0, &error);
@@ -92,12 +127,10 @@ static int print_json(const rd_kafka_message_t *message, struct eddy_buffer *lin
     return NOT_SHOWN;
   }
   json_decref(parsed);
-  size_t start = line->size;
-  if (eddy_buffer_append(line, message->payload, message->len) || eddy_buffer_append(line, "\n", 1)) return EDDY_E_NOMEM;
-  for (size_t i = start; i + 1 < line->size; i++) {
-    if (line->data[i] == '\n' || line->data[i] == '\r') line->data[i] = ' ';
-  }
-  return 0;
+  size_t before = line->size;
+  if (put_tame(message->payload, message->len, line) == 0 && eddy_buffer_append(line, "\n", 1) == 0) return 0;
+  line->size = before;
+  return EDDY_E_NOMEM;
 }
 
 static int print_event(struct eddy_tail_record *record, const rd_kafka_message_t *message, struct eddy_buffer *line, char *why,
@@ -119,13 +152,46 @@ static int print_event(struct eddy_tail_record *record, const rd_kafka_message_t
 
 /* Any -----------------------------------------------------------------------------------------------------------------------*/
 
+static int print_output(struct eddy_tail_record *record, const rd_kafka_message_t *message, struct eddy_buffer *line, char *why,
+                        size_t why_size) {
+  int error = eddy_output_reader_json(record->outputs, message->payload, message->payload ? message->len : 0, line);
+  if (error) snprintf(why, why_size, "%s", eddy_strerror(error));
+  return error ? NOT_SHOWN : 0;
+}
+
+/* What it is like, as far as that can be told; else its bytes. Only a registry that is away is an error. */
+static int print_any(struct eddy_tail_record *record, const rd_kafka_message_t *message, struct eddy_buffer *line, char *why,
+                     size_t why_size) {
+  struct eddy_json_out out;
+  record->answer.result = EDDY_REGISTRY_FOUND;
+  if (record->outputs && print_output(record, message, line, why, why_size) == 0) return 0;
+  if (message->payload && print_event(record, message, line, why, why_size) == 0) return 0;
+  if (record->answer.result == EDDY_REGISTRY_AWAY) return NOT_SHOWN;
+  eddy_json_begin(&out, line);
+  eddy_cmd_json_bytes_value(&out, message->payload, message->len);
+  return eddy_json_end(&out);
+}
+
 int eddy_tail_record_print(struct eddy_tail_record *record, const rd_kafka_message_t *message, struct eddy_buffer *line,
                            char *why, size_t why_size) {
   if (record->topic == EDDY_TOPIC_DLQ) return print_dead_letter(message, line);
   if (record->topic == EDDY_TOPIC_INPUT) return print_event(record, message, line, why, why_size);
-  int error = eddy_output_reader_json(record->outputs, message->payload, message->payload ? message->len : 0, line);
-  if (error) snprintf(why, why_size, "%s", eddy_strerror(error));
-  return error ? NOT_SHOWN : 0;
+  if (record->topic == EDDY_TAIL_ANY) return print_any(record, message, line, why, why_size);
+  return print_output(record, message, line, why, why_size);
+}
+
+static void put_headers(const rd_kafka_message_t *message, struct eddy_json_out *out) {
+  const rd_kafka_headers_t *headers = eddy_kafka_message_headers(message);
+  const char *name;
+  const void *value;
+  size_t size;
+  eddy_json_key(out, "headers");
+  eddy_json_open(out, '[');
+  for (size_t i = 0; headers && !rd_kafka_header_get_all(headers, i, &name, &value, &size); i++) {
+    eddy_json_literal(out, name);
+    eddy_cmd_json_bytes_value(out, value, size);
+  }
+  eddy_json_close(out, ']');
 }
 
 static int put_place(const rd_kafka_message_t *message, struct eddy_buffer *line) {
@@ -140,6 +206,7 @@ static int put_place(const rd_kafka_message_t *message, struct eddy_buffer *line
   eddy_json_integer(&out, message->offset);
   eddy_json_key(&out, "ts");
   eddy_json_integer(&out, rd_kafka_message_timestamp(message, NULL));
+  put_headers(message, &out);
   eddy_cmd_json_bytes(&out, "key", message->key, message->key_len);
   eddy_json_key(&out, "payload");
   return eddy_json_end(&out);
