@@ -10,16 +10,16 @@
 
 #include "cmd/cmd.h"
 #include "cmd/input.h"
+#include "cmd/json_line.h"
 #include "codec/event_check.h"
 #include "codec/event_error.h"
-#include "codec/json_out.h"
 #include "codec/output_read.h"
 #include "daemon/clock.h"
 #include "daemon/topics.h"
 #include "source/kafka_offsets.h"
 
 static const char usage[] =
-    "usage: eddy forget [-c FILE] [--wait] USER...\n\n"
+    "usage: eddy forget [-c FILE] [--wait] [-J] USER...\n\n"
     "Writes an event user_erased for each user to the input topic: eddy then drops the profile and what waits for the user, "
     "deletes\n"
     "its keys in Redis, ignores its later events until it consents anew, and leaves a receipt on <app>.receipts. Prints per "
@@ -27,7 +27,8 @@ static const char usage[] =
     "one JSON line with user_id, event_id, partition and offset. What is on Kafka already goes by the retention of its "
     "topic.\n\n"
     "  -c, --config FILE   the configuration (default: built-in)\n"
-    "      --wait          wait for the receipts, for 30 s, and say of whom nothing was known\n\n"
+    "      --wait          wait for the receipts, for 30 s, and say of whom nothing was known\n"
+    "  -J, --json          with --wait: the lines come after it, and have receipt (true or false) and had_profile\n\n"
     "The event goes where Java's clients would put the user. If the producers of your events choose partitions otherwise, set\n"
     "producer.partitioner under kafka.properties.\n\n"
     "Exit codes: 0 all events arrived, 69 no broker or topic, or an event did not arrive, 75 a receipt has not come (yet), 78 "
@@ -46,7 +47,7 @@ struct erasure {
 
 struct forget {
   const char *config_path;
-  bool wait;
+  bool wait, json;
   struct eddy_cmd_input input;
   struct erasure *erasures;
   size_t count;
@@ -102,13 +103,16 @@ static int read_users(struct forget *forget, char **argv, int count) {
 }
 
 static int read_options(int argc, char **argv, struct forget *forget) {
-  static const struct option options[] = {
-      {"config", required_argument, NULL, 'c'}, {"wait", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
+  static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                          {"wait", no_argument, NULL, 'w'},
+                                          {"json", no_argument, NULL, 'J'},
+                                          {NULL, 0, NULL, 0}};
   opterr = 0;
-  for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
+  for (int option; (option = getopt_long(argc, argv, ":c:J", options, NULL)) != -1;) {
     if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
     if (option == 'c') forget->config_path = optarg;
     if (option == 'w') forget->wait = true;
+    if (option == 'J') forget->json = true;
   }
   return read_users(forget, argv, argc - optind);
 }
@@ -194,38 +198,48 @@ static int await_receipts(struct forget *forget) {
 
 /* The work ------------------------------------------------------------------------------------------------------------------*/
 
-static void print_erasure(struct forget *forget, const struct erasure *erasure) {
-  struct eddy_json_out out;
-  forget->line.size = 0;
-  eddy_json_begin(&out, &forget->line);
-  eddy_json_open(&out, '{');
-  eddy_json_key(&out, "user_id");
-  eddy_json_string(&out, erasure->user_id);
-  eddy_json_key(&out, "event_id");
-  eddy_json_literal(&out, erasure->event_id);
-  eddy_json_key(&out, "partition");
-  eddy_json_integer(&out, erasure->delivery.partition);
-  eddy_json_key(&out, "offset");
-  eddy_json_integer(&out, erasure->delivery.offset);
-  eddy_json_close(&out, '}');
-  if (eddy_json_end(&out) == 0) fwrite(forget->line.data, 1, forget->line.size, stdout);
+/* `waited`: with what the receipt says. */
+static void print_erasure(const struct erasure *erasure, bool waited) {
+  struct eddy_cmd_json line;
+  eddy_cmd_json_begin(&line);
+  eddy_json_key(&line.out, "user_id");
+  eddy_json_string(&line.out, erasure->user_id);
+  eddy_cmd_json_text(&line, "event_id", erasure->event_id);
+  eddy_cmd_json_integer(&line, "partition", erasure->delivery.partition);
+  eddy_cmd_json_integer(&line, "offset", erasure->delivery.offset);
+  if (waited) eddy_cmd_json_bool(&line, "receipt", erasure->done);
+  if (waited && erasure->done) eddy_cmd_json_bool(&line, "had_profile", erasure->known);
+  if (waited && !erasure->done) eddy_cmd_json_text(&line, "had_profile", NULL);
+  eddy_cmd_json_end(&line);
+}
+
+static void print_all(const struct forget *forget, bool waited) {
+  for (size_t i = 0; i < forget->count; i++) {
+    if (forget->erasures[i].delivery.arrived) print_erasure(&forget->erasures[i], waited);
+  }
+  fflush(stdout);
+}
+
+static int send_all(struct forget *forget) {
+  int code = 0;
+  for (size_t i = 0; i < forget->count && code == 0; i++) {
+    struct eddy_event event = event_of(&forget->erasures[i]);
+    code = eddy_cmd_input_send(&forget->input, &event, &forget->erasures[i].delivery);
+  }
+  int flushed = eddy_cmd_input_flush(&forget->input);
+  return code ? code : flushed;
 }
 
 static int run(struct forget *forget, const struct eddy_config *config) {
   int code = forget->wait ? open_receipts(forget, config) : 0;
   if (code == 0) code = eddy_cmd_input_open(&forget->input, config);
   if (code) return code;
-  for (size_t i = 0; i < forget->count && code == 0; i++) {
-    struct eddy_event event = event_of(&forget->erasures[i]);
-    code = eddy_cmd_input_send(&forget->input, &event, &forget->erasures[i].delivery);
-  }
-  int flushed = eddy_cmd_input_flush(&forget->input);
-  for (size_t i = 0; i < forget->count; i++) {
-    if (forget->erasures[i].delivery.arrived) print_erasure(forget, &forget->erasures[i]);
-  }
-  fflush(stdout);
-  if (code || flushed) return code ? code : flushed;
-  return forget->wait ? await_receipts(forget) : EX_OK;
+  code = send_all(forget);
+  bool wait = forget->wait && code == 0, later = wait && forget->json;
+  if (!later) print_all(forget, false);
+  if (wait) code = await_receipts(forget);
+  if (later) print_all(forget, true);
+  return code;
 }
 
 int eddy_cmd_forget(int argc, char **argv) {

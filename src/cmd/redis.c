@@ -7,12 +7,13 @@
 #include <sysexits.h>
 
 #include "cmd/cmd.h"
+#include "cmd/json_line.h"
 #include "cmd/redis_client.h"
 #include "daemon/config.h"
 #include "sink/redis_errors.h"
 
 static const char usage[] =
-    "usage: eddy redis rebuild [-c FILE] [--dry-run]\n\n"
+    "usage: eddy redis rebuild [-c FILE] [--dry-run] [-J]\n\n"
     "Removes from Redis what eddy can write again: the hashes of users, the members of segments, and what it says about how "
     "far "
     "it\n"
@@ -21,14 +22,15 @@ static const char usage[] =
     "is\n"
     "interrupted, run it again.\n\n"
     "  -c, --config FILE   the configuration (default: built-in)\n"
-    "      --dry-run       only count\n\n"
+    "      --dry-run       only count\n"
+    "  -J, --json          the counts as a JSON object: users, segments, partitions, dry_run, complete\n\n"
     "Exit codes: 0, 69 Redis does not answer or refuses, 78 the configuration.\n";
 
 enum { SCAN_COUNT = 1000, UNLINK_MAX = 1000, PATTERN_MAX = 320 };
 
 struct rebuild {
   const char *config_path;
-  bool dry_run;
+  bool dry_run, json;
   redisContext *context;
   char why[320];
 };
@@ -43,13 +45,16 @@ static int read_verb(char **argv) {
 }
 
 static int read_options(int argc, char **argv, struct rebuild *rebuild) {
-  static const struct option options[] = {
-      {"config", required_argument, NULL, 'c'}, {"dry-run", no_argument, NULL, 'n'}, {NULL, 0, NULL, 0}};
+  static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                          {"dry-run", no_argument, NULL, 'n'},
+                                          {"json", no_argument, NULL, 'J'},
+                                          {NULL, 0, NULL, 0}};
   opterr = 0;
-  for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
+  for (int option; (option = getopt_long(argc, argv, ":c:J", options, NULL)) != -1;) {
     if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
     if (option == 'c') rebuild->config_path = optarg;
     if (option == 'n') rebuild->dry_run = true;
+    if (option == 'J') rebuild->json = true;
   }
   return read_verb(argv);
 }
@@ -137,17 +142,36 @@ static bool forget_progress(struct rebuild *rebuild, const char *app, uint64_t *
   return done;
 }
 
+struct counts {
+  uint64_t users, segments, partitions;
+};
+
+static void say_counts(const struct rebuild *rebuild, const struct counts *counts, bool complete) {
+  struct eddy_cmd_json line;
+  if (!rebuild->json) {
+    printf("%s %" PRIu64 " users, %" PRIu64 " segments, progress of %" PRIu64 " partitions\n",
+           rebuild->dry_run ? "would remove" : "removed", counts->users, counts->segments, counts->partitions);
+    return;
+  }
+  eddy_cmd_json_begin(&line);
+  eddy_cmd_json_integer(&line, "users", (int64_t)counts->users);
+  eddy_cmd_json_integer(&line, "segments", (int64_t)counts->segments);
+  eddy_cmd_json_integer(&line, "partitions", (int64_t)counts->partitions);
+  eddy_cmd_json_bool(&line, "dry_run", rebuild->dry_run);
+  eddy_cmd_json_bool(&line, "complete", complete);
+  eddy_cmd_json_end(&line);
+}
+
 /* The progress goes last: it is what running processes watch, and what they write from then on stays. */
 static int work(struct rebuild *rebuild, const char *app) {
   char pattern[PATTERN_MAX];
-  uint64_t users = 0, segments = 0, partitions = 0;
+  struct counts counts = {0};
   make_pattern(pattern, app, "user");
-  bool done = sweep(rebuild, pattern, &users);
+  bool done = sweep(rebuild, pattern, &counts.users);
   make_pattern(pattern, app, "segment");
-  done = done && sweep(rebuild, pattern, &segments);
-  done = done && forget_progress(rebuild, app, &partitions);
-  printf("%s %" PRIu64 " users, %" PRIu64 " segments, progress of %" PRIu64 " partitions\n",
-         rebuild->dry_run ? "would remove" : "removed", users, segments, partitions);
+  done = done && sweep(rebuild, pattern, &counts.segments);
+  done = done && forget_progress(rebuild, app, &counts.partitions);
+  say_counts(rebuild, &counts, done);
   if (done) return EX_OK;
   fprintf(stderr, "eddy redis: %s\n", rebuild->why);
   return EX_UNAVAILABLE;

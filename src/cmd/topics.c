@@ -6,17 +6,20 @@
 
 #include "cmd/client.h"
 #include "cmd/cmd.h"
+#include "cmd/json_line.h"
 #include "daemon/clock.h"
 #include "daemon/topics.h"
 
 static const char usage[] =
-    "usage: eddy topics create [-c FILE] [--partitions N] [--dry-run]\n\n"
+    "usage: eddy topics create [-c FILE] [--partitions N] [--dry-run] [-J]\n\n"
     "Creates the input topic and every other topic that is missing, and compares the others with what eddy needs. One line "
     "per\n"
     "topic: ok, created (would create), or how it differs. Nothing that exists is changed.\n\n"
     "  -c, --config FILE     the configuration (default: built-in)\n"
     "      --partitions N    partitions of the input, 1..10000 (default: what it has, else 4); others get as many\n"
-    "      --dry-run         only say what would be done\n\n"
+    "      --dry-run         only say what would be done\n"
+    "  -J, --json            one JSON object per topic: topic, status (ok, created, missing, differs), partitions,\n"
+    "                        settings (as they should be), difference\n\n"
     "Exit codes: 0 all as it should be, 69 a topic differs, could not be created, or no broker answers within 10 s, 78 the\n"
     "configuration.\n";
 
@@ -25,7 +28,7 @@ enum { PARTITIONS_DEFAULT = 4, PARTITIONS_MAX = 10000, VISIBLE_TRIES = 100, VISI
 struct request {
   const char *config;
   int32_t partitions; /* 0 = not said */
-  bool dry_run;
+  bool dry_run, json;
 };
 
 struct job {
@@ -52,10 +55,11 @@ static int read_options(int argc, char **argv, struct request *request) {
   static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                           {"partitions", required_argument, NULL, 'p'},
                                           {"dry-run", no_argument, NULL, 'n'},
+                                          {"json", no_argument, NULL, 'J'},
                                           {NULL, 0, NULL, 0}};
   uint64_t partitions;
   opterr = 0;
-  for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
+  for (int option; (option = getopt_long(argc, argv, ":c:J", options, NULL)) != -1;) {
     switch (option) {
       case 'c':
         request->config = optarg;
@@ -67,6 +71,9 @@ static int read_options(int argc, char **argv, struct request *request) {
         break;
       case 'n':
         request->dry_run = true;
+        break;
+      case 'J':
+        request->json = true;
         break;
       default:
         return eddy_cmd_wrong_option(argv, option, options);
@@ -91,7 +98,25 @@ static void await_visible(struct job *job, int topic) {
   }
 }
 
+static void say_json(const char *status, const struct eddy_topic_plan *plan, int32_t partitions, const char *difference) {
+  struct eddy_cmd_json line;
+  eddy_cmd_json_begin(&line);
+  eddy_cmd_json_text(&line, "topic", plan->name);
+  eddy_cmd_json_text(&line, "status", status);
+  eddy_cmd_json_integer(&line, "partitions", partitions);
+  eddy_json_key(&line.out, "settings");
+  eddy_json_open(&line.out, '{');
+  for (size_t i = 0; i < plan->setting_count; i++) eddy_cmd_json_text(&line, plan->settings[i].name, plan->settings[i].value);
+  eddy_json_close(&line.out, '}');
+  eddy_cmd_json_text(&line, "difference", difference);
+  eddy_cmd_json_end(&line);
+}
+
 static void say_made(const struct job *job, const struct eddy_topic_plan *plan) {
+  if (job->request->json) {
+    say_json(job->request->dry_run ? "missing" : "created", plan, plan->partitions, NULL);
+    return;
+  }
   printf("%s: %s: partitions %d", plan->name, job->request->dry_run ? "would create" : "created", plan->partitions);
   for (size_t i = 0; i < plan->setting_count; i++) printf(", %s %s", plan->settings[i].name, plan->settings[i].value);
   putchar('\n');
@@ -109,7 +134,10 @@ static int settle(struct job *job, int topic) {
     return 0;
   }
   int differences = eddy_topic_compare(&job->facts, &plan, job->found[topic], text, sizeof(text));
-  printf("%s: %s%s\n", plan.name, differences ? "differs: " : "ok", text);
+  if (job->request->json)
+    say_json(differences ? "differs" : "ok", &plan, job->found[topic], differences ? text : NULL);
+  else
+    printf("%s: %s%s\n", plan.name, differences ? "differs: " : "ok", text);
   if (differences) fprintf(stderr, "eddy topics: %s: %s\n", plan.name, eddy_topics_advice(topic, differences));
   job->differs = job->differs || differences;
   return 0;
