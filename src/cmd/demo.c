@@ -33,7 +33,8 @@ static const char usage[] =
     "      --users N        shoppers (default 20000)\n"
     "      --speed X        shop time runs X times faster than the clock (default 1200)\n"
     "      --seed S         another world of shoppers (default 1)\n"
-    "      --no-redis       leave Redis out\n";
+    "      --no-redis       leave Redis out\n\n"
+    "Exit codes: 0, 69 or 71 a part of it could not be started.\n";
 
 /* What makes the pipeline feel at home on the mock: it neither wakes waiting fetches nor has a controller, a group takes
  * seconds to form there, and a transaction takes 70 ms. */

@@ -23,7 +23,8 @@ static const char usage[] =
     "      --start TIME    first moment, RFC 3339, default 2024-01-01T00:00:00Z\n"
     "      --speed X       in accelerated time: X seconds of the shoppers' time per second, default as fast as possible\n"
     "  -f, --format F      jsonl or avro (object container file), default jsonl\n"
-    "  -o, --output FILE   instead of standard output\n";
+    "  -o, --output FILE   instead of standard output\n\n"
+    "Exit codes: 0, 71 memory is short, 74 the output cannot be written.\n";
 
 enum { USERS_MAX = 100000000 };
 

@@ -26,10 +26,12 @@ static const char usage[] =
     "prints what would have been published, one JSON object per line. Time comes from the events; at the end it moves on to "
     "the\n"
     "newest one, with --until further. time.publish_after is ignored. Refused records are counted and the first ten named on\n"
-    "standard error, where the summary goes, too. Exit code 65 if no record was usable or the file is broken.\n\n"
+    "standard error, where the summary goes, too.\n\n"
     "  -c, --config FILE   configuration, default: the built-in one\n"
     "      --until TIME    RFC 3339: let time go on to this moment after the last event\n"
-    "      --batch N       events per step of the engine, 1..256, default 256\n";
+    "      --batch N       events per step of the engine, 1..256, default 256\n\n"
+    "Exit codes: 0, 65 no record was usable or the file is broken, 66 there is no such file, 74 the output cannot be written,\n"
+    "78 the configuration.\n";
 
 enum { BATCH_MAX = 256, NAMED_MAX = 10, TICK_BUDGET = 4096, WHY_SIZE = 512, OUTPUT_BYTES = 1 << 18 };
 

@@ -62,6 +62,7 @@ int eddy_cmd_wrong_option(char **argv, int option, const struct option *options)
   char name[64] = "";
   snprintf(name, sizeof name, "%.*s", (int)strcspn(last + 2, "="), last + 2);
   struct eddy_nearest nearest = eddy_nearest_begin(name);
+  eddy_nearest_offer(&nearest, "help");
   for (; options->name; options++) eddy_nearest_offer(&nearest, options->name);
   if (!nearest.best) return eddy_cmd_misuse(argv[0], "unknown option %s", last);
   return eddy_cmd_misuse(argv[0], "unknown option %s; did you mean --%s?", last, nearest.best);
