@@ -11,8 +11,8 @@ EDDY = os.environ["EDDY_BIN"]
     ([], "`eddy dlq list` or `eddy dlq retry`"), (["lst"], "only `list` and `retry`"), (["list", "x.yaml"], "A file needs -c"),
     (["list", "--code", "bad_jsn"], "did you mean `bad_json`?"), (["list", "--code", "xyzzyplugh"], "there is no code `xyzzyplugh`; "),
     (["list", "-p", "-1"], "the number of a partition"), (["list", "-p", "99999999999"], "the number of a partition"),
-    (["list", "-o", "x"], "expected beginning, end, an offset or -N"), (["list", "-n", "0"], "whole number from 1"),
-    (["list", "--dry-run"], "--dry-run is for retry"), (["retry", "-f"], "-f is for list"), (["retry", "--json"], "--json is for list"),
+    (["list", "-o", "x"], "expected beginning, end, an offset, -N, s@TIME or e@TIME"), (["list", "-n", "0"], "whole number from 1"),
+    (["list", "--dry-run"], "--dry-run is for retry"), (["retry", "-f"], "-f is for list"),
     (["retry", "-o"], "-o needs a value")])
 def test_misuse_is_64(arguments, said):
     result = subprocess.run([EDDY, "dlq", *arguments], capture_output=True, text=True, timeout=60)

@@ -52,13 +52,40 @@ def test_tail_knows_its_topics(broken):
     refused(eddy("tail", "trigers"), 64, "did you mean `triggers`?")
     for wrong in ("-0", "middle", "1x", "-"):
         refused(eddy("tail", "-o", wrong, "triggers"), 64, f"not `{wrong}`")
+    for wrong in ("s@", "e@soon", "s@-5", "s@2024-13-01"):
+        refused(eddy("tail", "-o", wrong, "triggers"), 64, "or e@TIME", f"not `{wrong}`")
     refused(eddy("tail", "-n", "0", "triggers"), 64, "not `0`")
+    refused(eddy("tail", "-p", "-1", "triggers"), 64, "the number of a partition")
+    refused(eddy("tail", "-t", "triggers", "dlq"), 64, "one topic, please")
     refused(eddy("tail", "-c", broken, "triggers"), 78, "did you mean `brokers`?")
+
+
+def test_tail_has_the_letters_of_kcat(broken, tmp_path):
+    """-c is the configuration as everywhere; a number was never meant as one."""
+    refused(eddy("tail", "-c", "0", "triggers"), 64, "expected a whole number from 1, not `0`")
+    refused(eddy("tail", "-c", "10", "-c", broken, "-t", "shop.triggers"), 78, "did you mean `brokers`?")
+    (tmp_path / "10").write_text("kafka: {brokrs: here}\n")
+    for option in ["--config", "10"], ["-c", "./10"]:
+        refused(eddy("tail", *option, "shop.triggers", cwd=tmp_path), 78, "did you mean `brokers`?")
+    for wrong, shown in [("%s %x", "%x"), ("%", "%"), ("a\\q", "\\q"), ("\\x4", "\\x"), ("\\", "\\")]:
+        refused(eddy("tail", "-f", wrong, "triggers"), 64, f"a format has no `{shown}`, only %s %S %k ")
+    refused(eddy("tail", "-J", "-f", "%s", "triggers"), 64, "-J or -f, not both")
+
+
+def test_an_option_with_a_typo(broken):
+    refused(eddy("tail", "--ofset=3", "triggers"), 64, "unknown option --ofset=3; did you mean --offset?")
+    for command in "produce", "tail", "check", "forget":
+        refused(eddy(command, "--halp"), 64, "unknown option --halp; did you mean --help?")
+    refused(eddy("produce", "--framng", "json"), 64, "did you mean --framing?")
+    refused(eddy("topics", "create", "--zzz"), 64, "unknown option --zzz\n")
+    refused(eddy("check", "-x"), 64, "unknown option -x\n")
 
 
 def test_produce_reads_standard_input_only(broken):
     refused(eddy("produce", "events.jsonl"), 64, "Events come from standard input")
     refused(eddy("produce", "-t"), 64, "-t needs a value")
+    refused(eddy("produce", "--framing", "avro"), 64, "expected single-object, confluent or json, not `avro`")
+    refused(eddy("produce", "-H", "=x"), 64, "a header needs a name")
     refused(eddy("produce", "-c", broken, input=""), 78, "did you mean `brokers`?")
 
 

@@ -67,6 +67,11 @@ def test_commands_are_completed():
     assert complete("eddy help ru") == ["run"]
 
 
+@pytest.mark.parametrize("command", [command for command in commands() if command != "version"])
+def test_exit_codes_are_stated(command):
+    assert re.search(r"Exit codes?:? 0", output(EDDY, command, "--help"))
+
+
 @pytest.mark.parametrize("command", commands())
 def test_every_option_is_completed(command):
     text = output(EDDY, command, "--help")

@@ -150,6 +150,11 @@ def test_what_is_no_whole_letter_is_refused(kafka, app, config):
     kafka.produce(f"{app}.dlq", [{"key": b"a", "value": b"cut", "headers": ours + [("x-eddy-original-size", "5000")]},
                                  {"key": b"b", "value": b"foreign"}, {"key": b"c", "value": b"whole", "headers": ours}])
     assert [one["size_before_cut"] for one in letters(config)] == [5000, None, None]
+    planned = run("dlq", "retry", "-c", config, "--dry-run", "--json")
+    said = [json.loads(line) for line in planned.stdout.splitlines()]
+    assert planned.returncode == 65 and [one["status"] for one in said] == ["refused", "refused", "would be sent"]
+    assert said[0]["letter"] == {"topic": f"{app}.dlq", "partition": 0, "offset": 0} and said[0]["error"].startswith("its value was cut")
+    assert said[2]["record"] is None and said[2]["error"] is None
     result = run("dlq", "retry", "-c", config)
     assert result.returncode == 65
     assert result.stdout == f"{app}.dlq/0/2 -> {app}.in/0/0\n"
@@ -158,6 +163,9 @@ def test_what_is_no_whole_letter_is_refused(kafka, app, config):
     assert said[1].startswith(f"{app}.dlq/0/1: refused: ") and "eddy has not written it" in said[1]
     assert said[2] == f"1 sent to {app}.in, 2 refused"
     assert [(one.key(), one.value()) for one in kafka.read(f"{app}.in")] == [(b"c", b"whole")]
+    again = json.loads(run("dlq", "retry", "-c", config, "-J", "-o", "2").stdout)
+    assert again == {"status": "sent", "letter": {"topic": f"{app}.dlq", "partition": 0, "offset": 2},
+                     "record": {"topic": f"{app}.in", "partition": 0, "offset": 1}, "error": None}
 
 
 def test_following_shows_what_comes_later(kafka, app, config):

@@ -62,6 +62,9 @@ def test_topics_are_created_once_and_compared_afterwards(kafka, app, config):
     found = {name: len(topic.partitions) for name, topic in kafka.topics().items() if name in names}
     assert found == {name: 1 if name in (f"{app}.model", f"{app}.segments") else 3 for name in names}
 
+    again = run("topics", "create", "-c", path, "--json")
+    said = {one["topic"]: (one["status"], one["partitions"], one["difference"]) for one in map(json.loads, again.stdout.splitlines())}
+    assert again.returncode == 0 and said == {name: ("ok", found[name], None) for name in names}
     again = run("topics", "create", "-c", path)
     assert again.returncode == 0 and set(rows(again).values()) == {"ok"}
     wished = run("topics", "create", "-c", path, "--partitions", "4")
@@ -73,6 +76,11 @@ def test_topics_that_differ_are_said(kafka, app, config):
     kafka.create(f"{app}.triggers", 2)
     kafka.create(f"{app}.segments", 1)
     kafka.create(f"{app}.dlq", 8, max_message_bytes=5000)
+    planned = [json.loads(line) for line in run("topics", "create", "-c", config(), "--dry-run", "-J").stdout.splitlines()]
+    assert planned[0] == {"topic": f"{app}.in", "status": "differs", "partitions": 4, "difference":
+                          "message.timestamp.type CreateTime, expected LogAppendTime",
+                          "settings": {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "delete"}}
+    assert [one["status"] for one in planned if one["topic"] == f"{app}.suppressed"] == ["missing"]
     result = run("topics", "create", "-c", config())
     said = rows(result)
     assert result.returncode == 69

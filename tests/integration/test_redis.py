@@ -213,6 +213,8 @@ def test_rebuilt(kafka, redis_server, eddies, shoppers, run, app):
     counted = subprocess.run(command + ["--dry-run"], check=True, capture_output=True, text=True).stdout
     users, segments = len(view(client, app)["hashes"]), len(client.keys(f"{app}:segment:*"))
     assert counted == f"would remove {users} users, {segments} segments, progress of {PARTITIONS} partitions\n"
+    machine = json.loads(subprocess.run(command + ["--dry-run", "--json"], check=True, capture_output=True, text=True).stdout)
+    assert machine == {"users": users, "segments": segments, "partitions": PARTITIONS, "dry_run": True, "complete": True}
     removed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert removed == counted.replace("would remove", "removed")
     assert run.settled(without=HOW + LAST) == before
@@ -295,6 +297,10 @@ def test_forgotten(kafka, redis_server, eddies, shoppers, run, app):
     tail = subprocess.run([os.environ["EDDY_BIN"], "tail", "-c", str(eddy.config), "receipts", "-e", "-o", "beginning"],
                           capture_output=True, text=True, check=True)
     assert all(json.loads(line)["type"] == "receipt" for line in tail.stdout.splitlines()) and len(tail.stdout.splitlines()) == 2
+
+    machine = subprocess.run([*command[:5], "--json", "nobody else"], capture_output=True, text=True)
+    said = json.loads(machine.stdout)
+    assert machine.returncode == 0 and (said["user_id"], said["receipt"], said["had_profile"]) == ("nobody else", True, False)
     assert eddy.stop() == 0, eddy.log()
 
 
@@ -304,10 +310,11 @@ def test_forget_waits_in_vain(kafka, eddies, app):
     kafka.create(f"{app}.receipts", 1)
     eddy = eddies(json.dumps({"app": app, "kafka": {"brokers": kafka.brokers}}))
     started = time.monotonic()
-    command = [os.environ["EDDY_BIN"], "forget", "-c", str(eddy.config), "--wait", "ann"]
+    command = [os.environ["EDDY_BIN"], "forget", "-c", str(eddy.config), "--wait", "-J", "ann"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 75 and "no receipt of 1 of 1 within 30 s" in result.stderr, result.stderr
-    assert json.loads(result.stdout)["offset"] == 0 and time.monotonic() - started >= 30
+    said = json.loads(result.stdout)
+    assert (said["offset"], said["receipt"], said["had_profile"]) == (0, False, None) and time.monotonic() - started >= 30
     [message] = kafka.read(f"{app}.events")
     assert message.key() == b"ann"
     event = decode("event", message.value())

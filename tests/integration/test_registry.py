@@ -278,4 +278,13 @@ def test_eddy_reads_its_own_topics(kafka, registry, redis_server, eddies, app):
     await_true(lambda: stream() == carts, 30, eddy.log)
     eddy.await_log("trainer started", count=2)
     assert 'msg="trainer started" from_version=0' not in eddy.log().split("eddy ends")[1]
+    assert command(eddy, "forget", "--wait", "cart0").returncode == 0
+    for topic in OUTPUTS:
+        written = kafka.read(f"{app}.{topic}")
+        for name in topic, f"{app}.{topic}":
+            shown = command(eddy, "tail", name, "-e", "-o", "beginning")
+            assert shown.returncode == 0 and len(shown.stdout.splitlines()) == len(written), shown.stderr
+        for message, line in zip(written, map(json.loads, shown.stdout.splitlines())):
+            assert message.value()[0] == 0 and list(unframed(registry, message.value())) == list(line)[1:], line
+        assert written or topic == "suppressed"
     assert eddy.stop() == 0, eddy.log()
