@@ -21,7 +21,7 @@ extern const uint16_t eddy_explained_days[EDDY_EXPLAINED_TIMES];
 
 /* Why the user is in its segment, or in none. */
 enum eddy_verdict {
-  EDDY_VERDICT_FORGOTTEN, /* nothing but consent is kept: the user was away for longer than the idle TTL, or was erased */
+  EDDY_VERDICT_FORGOTTEN, /* nothing but consent is kept: the user was away for longer than the idle TTL */
   EDDY_VERDICT_NO_MODEL,  /* nothing was trained yet; a segment of before stays */
   EDDY_VERDICT_EVIDENCE,  /* no segment: too few events */
   EDDY_VERDICT_NEAREST,   /* in the nearest segment */
@@ -72,6 +72,7 @@ enum eddy_standing {
   EDDY_STANDING_OFF,     /* switched off */
   EDDY_STANDING_PENDING, /* a deadline waits */
   EDDY_STANDING_EMPTIED, /* one would, but the cart it is about is empty */
+  EDDY_STANDING_ONCE,    /* begun again, but by a cart that has had its trigger; it counts anew cart_ttl after that */
   EDDY_STANDING_ENDED,   /* begun, and ended by something else before it was due */
   EDDY_STANDING_DECIDED, /* nothing that would begin it since the last decision */
   EDDY_STANDING_UNSEEN,  /* nothing that would begin it is on record */
@@ -80,7 +81,8 @@ enum eddy_standing {
 /* How a trigger stands. What is long past is known only as far as features and carts tell: times may be too old, not wrong. */
 struct eddy_explained_trigger {
   enum eddy_standing standing;
-  int64_t due_at;           /* PENDING, EMPTIED: the earliest deadline; else EDDY_TIME_NONE */
+  int64_t due_at;           /* PENDING, EMPTIED, ONCE: the earliest such deadline; else EDDY_TIME_NONE */
+  struct eddy_str subject;  /* of that deadline */
   int64_t decided_due;      /* due time of the newest decision, or EDDY_TIME_NONE */
   bool decided_fired;       /* and what came of it */
   int64_t cooldown_until;   /* later than now, or EDDY_TIME_NONE */

@@ -78,24 +78,30 @@ static void note_decided(struct work *work) {
 
 /* What waits ----------------------------------------------------------------------------------------------------------------*/
 
-static void wait_for(struct work *work, const struct eddy_deadline *deadline, enum eddy_standing standing) {
+/* The earliest deadline of the most hopeful standing; those come first in enum eddy_standing. */
+static void note(const struct work *work, const struct eddy_deadline *deadline, enum eddy_standing standing) {
   struct eddy_explained_trigger *trigger = &work->explanation->triggers[deadline->trigger];
-  bool earlier = trigger->due_at == EDDY_TIME_NONE || deadline->due < trigger->due_at;
-  if (earlier) trigger->due_at = deadline->due;
+  if (standing > trigger->standing || (standing == trigger->standing && deadline->due >= trigger->due_at)) return;
   trigger->standing = standing;
+  trigger->due_at = deadline->due;
+  trigger->subject = work->known->tail->armed[deadline->pair].subject;
+}
+
+/* Later than every decision and yet closed by one: its cart has had its trigger. */
+static void note_marked(void *ctx, const struct eddy_deadline *deadline) {
+  const struct work *work = ctx;
+  if (deadline->due > work->explanation->triggers[deadline->trigger].decided_due) note(work, deadline, EDDY_STANDING_ONCE);
 }
 
 static void note_emptied(void *ctx, const struct eddy_deadline *deadline) {
-  wait_for(ctx, deadline, EDDY_STANDING_EMPTIED);
+  note(ctx, deadline, EDDY_STANDING_EMPTIED);
 }
 
 static void note_pending(void *ctx, const struct eddy_deadline *deadline, enum eddy_suppression outcome) {
   struct work *work = ctx;
   const struct eddy_tail *tail = work->known->tail;
   struct eddy_explanation *explanation = work->explanation;
-  struct eddy_explained_trigger *trigger = &explanation->triggers[deadline->trigger];
-  if (trigger->standing != EDDY_STANDING_PENDING) trigger->due_at = EDDY_TIME_NONE; /* forgets that of an empty cart */
-  wait_for(work, deadline, EDDY_STANDING_PENDING);
+  note(work, deadline, EDDY_STANDING_PENDING);
   if (explanation->pending_count == EDDY_EXPLAINED_PENDING_MAX) {
     explanation->pending_left_out++;
     return;
@@ -178,9 +184,9 @@ static void find_end(const struct work *work, uint16_t position, struct eddy_exp
   int64_t kept = newest_kept(work->known->tail, position, false);
   if (kept > end) {
     end = kept;
-    which = spec->without | spec->after; /* what only ends may have begun something before */
+    which = spec->without;
   }
-  if (work->explanation->unsubscribed_at > end) {
+  if (work->explanation->unsubscribed_at >= end) {
     end = work->explanation->unsubscribed_at;
     which = 0;
   }
@@ -193,7 +199,7 @@ static void judge_past(const struct work *work, uint16_t position) {
   struct eddy_explained_trigger *trigger = &work->explanation->triggers[position];
   const struct eddy_trigger_spec *spec = &work->known->compiled->spec->triggers[position];
   trigger->seen_at = seen_at(work, position);
-  if (trigger->standing == EDDY_STANDING_PENDING || trigger->standing == EDDY_STANDING_EMPTIED) return;
+  if (trigger->standing != EDDY_STANDING_UNSEEN) return;
   if (trigger->decided_due != EDDY_TIME_NONE && trigger->seen_at <= trigger->decided_due) {
     trigger->standing = EDDY_STANDING_DECIDED;
   } else if (trigger->seen_at != EDDY_TIME_NONE || is_counted(work, spec->after)) {
@@ -219,7 +225,7 @@ void eddy_explain_triggers(const struct eddy_known *known, struct eddy_explanati
   }
   list_decided(&work);
   note_decided(&work);
-  eddy_triggers_visit_emptied(spec, known->tail, note_emptied, &work);
+  eddy_triggers_visit_closed(spec, known->tail, note_marked, note_emptied, &work);
   eddy_triggers_foresee(spec, known->tail, known->partition_time, note_pending, &work); /* last: it leaves marks */
   for (uint16_t i = 0; i < spec->trigger_count; i++) {
     judge_past(&work, i);

@@ -467,25 +467,28 @@ void eddy_triggers_foresee(const struct eddy_spec *spec, struct eddy_tail *tail,
   }
 }
 
-struct emptied {
+struct closed {
   const struct eddy_spec *spec;
   const struct eddy_tail *tail;
-  eddy_deadline_fn fn;
+  eddy_deadline_fn marked, emptied;
   void *ctx;
 };
 
-static void pass_emptied(void *ctx, const struct eddy_deadline *deadline) {
-  const struct emptied *emptied = ctx;
-  if (!decided(emptied->spec, emptied->tail, deadline) && closed_by_cart(emptied->spec, emptied->tail, deadline)) {
-    emptied->fn(emptied->ctx, deadline);
+static void pass_closed(void *ctx, const struct eddy_deadline *deadline) {
+  const struct closed *closed = ctx;
+  if (decided(closed->spec, closed->tail, deadline)) {
+    closed->marked(closed->ctx, deadline);
+  } else if (closed_by_cart(closed->spec, closed->tail, deadline)) {
+    closed->emptied(closed->ctx, deadline);
   }
 }
 
-void eddy_triggers_visit_emptied(const struct eddy_spec *spec, const struct eddy_tail *tail, eddy_deadline_fn fn, void *ctx) {
-  struct emptied emptied = {.spec = spec, .tail = tail, .fn = fn, .ctx = ctx};
+void eddy_triggers_visit_closed(const struct eddy_spec *spec, const struct eddy_tail *tail, eddy_deadline_fn marked,
+                                eddy_deadline_fn emptied, void *ctx) {
+  struct closed closed = {.spec = spec, .tail = tail, .marked = marked, .emptied = emptied, .ctx = ctx};
   for (uint16_t i = 0; i < spec->trigger_count && tail->armed_count > 0; i++) {
     if (active(&spec->triggers[i])) {
-      kinds[spec->triggers[i].kind]->visit(spec, tail, i, pass_emptied, &emptied);
+      kinds[spec->triggers[i].kind]->visit(spec, tail, i, pass_closed, &closed);
     }
   }
 }

@@ -52,8 +52,9 @@ typedef void (*eddy_foreseen_fn)(void *ctx, const struct eddy_deadline *deadline
 void eddy_triggers_foresee(const struct eddy_spec *spec, struct eddy_tail *tail, int64_t partition_time, eddy_foreseen_fn fn,
                            void *ctx);
 
-/* Calls `fn` for every open deadline that nothing but an emptied cart closes, in no particular order. */
-void eddy_triggers_visit_emptied(const struct eddy_spec *spec, const struct eddy_tail *tail, eddy_deadline_fn fn, void *ctx);
+/* Calls the functions for every open deadline that a mark closes, or else its emptied cart; in no particular order. */
+void eddy_triggers_visit_closed(const struct eddy_spec *spec, const struct eddy_tail *tail, eddy_deadline_fn marked,
+                                eddy_deadline_fn emptied, void *ctx);
 
 /* Whether a mark is about this trigger; about this subject. */
 bool eddy_mark_of_trigger(const struct eddy_fired_mark *mark, const struct eddy_trigger_spec *trigger);

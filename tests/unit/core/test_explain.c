@@ -284,6 +284,10 @@ static void test_a_deadline_from_beginning_to_cooldown(void **state) {
   assert_str(explanation.decided[0].subject, "c"); /* the cart is still there */
   assert_int_equal(explanation.decided[0].due_at, T0 + EDDY_HOUR_MS);
 
+  add(fixture, "a", "c", "p", 500, T0 + 3 * EDDY_HOUR_MS - 1);
+  trigger = standing(fixture, "a", EDDY_STANDING_ONCE);
+  assert_str(trigger->subject, "c");
+  assert_int_equal(trigger->due_at, T0 + 4 * EDDY_HOUR_MS - 1);
   add(fixture, "a", "other", "p", 500, T0 + 3 * EDDY_HOUR_MS);
   standing(fixture, "a", EDDY_STANDING_PENDING);
   assert_int_equal(explanation.pending[0].outcome, EDDY_SUPPRESS_COOLDOWN);
