@@ -150,12 +150,17 @@ static void answer_numbers(struct eddy_status *status, struct eddy_str path, str
 }
 
 static void on_request(void *ctx, const struct eddy_http_request *request, struct eddy_http_reply *reply) {
+  static const char users[] = "/api/users/";
+  const size_t length = sizeof(users) - 1;
   struct eddy_status *status = ctx;
   struct eddy_str path = request->path;
   if (is(path, "/")) {
     answer_page(reply);
   } else if (is(path, "/api/triggers")) {
     if (may_see(status, request, reply)) eddy_status_stream(status, reply);
+  } else if (path.len > length && memcmp(path.data, users, length) == 0) {
+    struct eddy_str name = {path.data + length, path.len - (uint32_t)length};
+    if (may_see(status, request, reply)) eddy_status_user(status, name, reply);
   } else {
     answer_numbers(status, path, reply);
   }

@@ -6,6 +6,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/status_parts.h"
+#include "daemon/user_json.h"
 
 enum { BATCH_MAX = EDDY_BOARD_RING, STILL_HERE_MS = 10000 };
 
@@ -36,12 +37,9 @@ static void put_event(struct eddy_buffer *out, const char *event, json_t *data) 
   json_decref(data);
 }
 
-/* The board's texts are cut at a number of bytes: half a character at the end is left out. */
-static json_t *text_of(const char *bytes) {
-  size_t size = strlen(bytes);
-  json_t *text = json_stringn(bytes, size);
-  for (int cut = 0; !text && cut < 4 && size > 0; cut++) text = json_stringn(bytes, --size);
-  return text ? text : json_string("");
+/* The board's texts are cut at a number of bytes. */
+static json_t *text_of(const char *text) {
+  return eddy_json_text((struct eddy_str){text, (uint32_t)strlen(text)});
 }
 
 static json_t *trigger_of(const struct eddy_board_trigger *trigger) {

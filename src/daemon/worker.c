@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "daemon/answer.h"
 #include "daemon/clock.h"
 #include "daemon/commit.h"
 #include "daemon/config_diff.h"
@@ -322,6 +323,7 @@ static void on_tick(uv_timer_t *timer) {
   eddy_worker_beat(worker);
   look_for_broker(worker, mono);
   eddy_tenure_retry(worker, mono);
+  eddy_answer_questions(worker);
   /* What has arrived while the loop was busy comes before the clock does (it also makes up for a wake-up that was missed). */
   on_turn(&worker->more);
   if (eddy_ingest_tick(worker, TICK_BUDGET)) eddy_worker_more(worker);

@@ -67,6 +67,92 @@ def test_health_and_segments(demo):
     assert get(demo, "/nothing")[0] == 404
 
 
+def test_the_page_and_what_it_rests_on(demo):
+    with urllib.request.urlopen(f"http://{demo}/", timeout=10) as answer:
+        assert answer.headers["Content-Type"].startswith("text/html")
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert b"<script>" in answer.read()
+    status = json.loads(get(demo, "/api/status")[1])
+    assert status["app"] == "demo" and status["ready"] and status["personal"] == "open"
+    assert status["event_time"] > status["model"]["trained_at"] > 0
+    history = await_true(lambda: (found := json.loads(get(demo, "/api/status")[1])["history"]) and found["events_per_s"] and found, 30)
+    assert len({len(history[name]) for name in ("events_per_s", "lag", "p50_ms", "p99_ms", "fired_per_s", "changes_per_s")}) == 1
+    assert max(history["events_per_s"]) > 0
+    segments = json.loads(get(demo, "/api/segments")[1])
+    assert all(segment["strongest"] and segment["trend"] for segment in segments["segments"])
+    assert sum(flow["count"] for flow in segments["flows"]["counts"]) > 0
+
+
+def stream_of(address, count, headers=None):
+    """The first events of /api/triggers."""
+    request = urllib.request.Request(f"http://{address}/api/triggers", headers=headers or {})
+    found = []
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        while len(found) < count:
+            line = answer.readline().decode()
+            assert line, "the stream has ended"
+            if line.startswith("data: "):
+                found.append(json.loads(line[6:]))
+    return found
+
+
+def test_triggers_as_they_come_and_a_user_of_one(demo):
+    triggers = stream_of(demo, 3)
+    newest = triggers[-1]
+    assert len({trigger["trigger_id"] for trigger in triggers}) == 3
+    assert newest["trigger"] == "cart_abandonment" and "no checkout_started or order_completed" in newest["reason"]
+    status, text = get(demo, f"/api/users/{newest['user_id']}")
+    assert status == 200, text
+    user = json.loads(text)
+    assert user["user_id"] == newest["user_id"] and user["partition"] in range(4)
+    assert {feature["name"] for feature in user["features"]} >= {"carts_7d", "spend_30d"}
+    assert any(entry["kind"] == "trigger_fired" for entry in user["recent"])
+    assert [each["distance"] for each in user["distances"]] == sorted(each["distance"] for each in user["distances"])
+
+
+def test_a_user_that_nobody_knows(demo):
+    status, text = get(demo, "/api/users/no%20such%2fone")
+    answer = json.loads(text)
+    assert status == 404 and answer["error"] == "unknown_user"
+    assert answer["partitions"] == [0, 1, 2, 3] and set(answer["likely_partition"]) == {"murmur2", "crc32"}
+    for bad in ("%zz", "%", "%00", "x" * 300):
+        assert get(demo, f"/api/users/{bad}")[0] == 400, bad
+
+
+def test_personal_data_needs_the_token(eddies):
+    address = f"127.0.0.1:{free_port()}"
+    eddy = eddies(f"kafka: {{brokers: '127.0.0.1:{free_port()}'}}\nhttp: {{listen: '{address}', token: 0123456789abcdef}}\n").start()
+    await_true(lambda: get(address, "/healthz")[0] == 200, 30, eddy.log)
+    for path in ("/api/users/ann", "/api/triggers"):
+        assert get(address, path)[0] == 401
+        for wrong in ("Bearer 0123456789abcdee", "Basic 0123456789abcdef", "Bearer"):
+            request = urllib.request.Request(f"http://{address}{path}", headers={"Authorization": wrong})
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=10)
+            assert refused.value.code == 401 and refused.value.headers["WWW-Authenticate"] == "Bearer"
+    request = urllib.request.Request(f"http://{address}/api/users/ann", headers={"Authorization": "Bearer 0123456789abcdef"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=30)
+    assert refused.value.code == 504  # asked, but a worker that waits for its broker answers nobody
+    assert json.loads(get(address, "/api/status")[1])["personal"] == "token"
+    assert "0123456789abcdef" not in eddy.log()
+    assert eddy.stop() == 0
+
+
+def test_beyond_this_machine_nothing_personal_without_a_token(eddies):
+    port = free_port()
+    eddy = eddies(f"kafka: {{brokers: '127.0.0.1:{free_port()}'}}\nhttp: {{listen: '0.0.0.0:{port}'}}\n").start()
+    address = f"127.0.0.1:{port}"
+    await_true(lambda: get(address, "/healthz")[0] == 200, 30, eddy.log)
+    for path in ("/api/users/ann", "/api/triggers"):
+        status, text = get(address, path)
+        assert status == 403 and "http.token" in json.loads(text)["message"]
+    assert json.loads(get(address, "/api/status")[1])["personal"] == "closed"
+    assert get(address, "/metrics")[0] == 200
+    assert eddy.stop() == 0
+
+
 def test_without_a_broker_it_is_alive_but_not_ready(eddies):
     address = f"127.0.0.1:{free_port()}"
     eddy = eddies(f"kafka: {{brokers: '127.0.0.1:{free_port()}'}}\nhttp: {{listen: '{address}'}}\n").start()

@@ -1,0 +1,10 @@
+/* A worker answers what people ask about one user (daemon/question.h): in JSON, from its engines, on its own thread. */
+#ifndef EDDY_DAEMON_ANSWER_H
+#define EDDY_DAEMON_ANSWER_H
+
+#include "daemon/worker_state.h"
+
+/* Answers all questions of the mailbox, a fraction of a millisecond each; a moment if there are none. */
+void eddy_answer_questions(struct eddy_worker *worker);
+
+#endif
