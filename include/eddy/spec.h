@@ -105,6 +105,11 @@ void eddy_spec_default(struct eddy_spec *spec);
 /* Checks every range and cross reference. 0, or EDDY_E_INVALID with a sentence in `why` (size bytes, may be NULL). */
 int eddy_spec_check(const struct eddy_spec *spec, char *why, size_t size);
 
+/* Whether the feature is an amount of money, in minor units of the spec's currency. */
+static inline bool eddy_feature_is_money(const struct eddy_feature_spec *feature) {
+  return feature->fold == EDDY_FOLD_SUM && feature->value == EDDY_VALUE_MONEY;
+}
+
 /* Number of dimensions of the clustering vector (features with cluster == true). */
 uint16_t eddy_spec_dimensions(const struct eddy_spec *spec);
 

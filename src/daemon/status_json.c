@@ -4,6 +4,7 @@
 
 #include "base/version.h"
 #include "daemon/status_parts.h"
+#include "trainer/trainer.h"
 
 static json_t *whole(uint64_t number) {
   return json_integer((json_int_t)number);
@@ -55,9 +56,10 @@ static json_t *redis_of(const struct eddy_config *config, const struct eddy_pipe
   return json_pack("{s:o, s:o}", "connected", whole(stats->redis_connected), "pending_bytes", whole(stats->redis_pending));
 }
 
-static json_t *model_of(const struct eddy_pipeline_stats *stats) {
-  return json_pack("{s:o, s:o, s:i}", "version", whole(stats->model_version), "trained_at",
-                   time_or_null(stats->model_version > 0 ? stats->trained_at : EDDY_TIME_NONE), "segments",
+static json_t *model_of(const struct eddy_config *config, const struct eddy_pipeline_stats *stats) {
+  uint32_t needed = config->model.buffer_min ? config->model.buffer_min : eddy_trainer_buffer_min(config->model.segments);
+  return json_pack("{s:I, s:o, s:o, s:i}", "users_needed", (json_int_t)needed, "version", whole(stats->model_version),
+                   "trained_at", time_or_null(stats->model_version > 0 ? stats->trained_at : EDDY_TIME_NONE), "segments",
                    (int)stats->segment_count);
 }
 
@@ -107,7 +109,7 @@ json_t *eddy_status_overview(struct eddy_status *status, const struct eddy_pipel
   put_counts(document, stats);
   json_object_set_new(document, "suppressed_by", suppressed_by(stats));
   json_object_set_new(document, "redis", redis_of(status->config, stats));
-  json_object_set_new(document, "model", model_of(stats));
+  json_object_set_new(document, "model", model_of(status->config, stats));
   json_object_set_new(document, "event_time", time_or_null(event_time(stats)));
   json_object_set_new(document, "latency_ms",
                       json_pack("{s:o, s:o}", "p50", decimal(times.latency_p50), "p99", decimal(times.latency_p99)));
@@ -132,8 +134,11 @@ static json_t *strongest_of(const struct eddy_spec *spec, const struct eddy_boar
   json_t *strongest = json_array();
   for (uint16_t i = 0; i < segment->strongest_count; i++) {
     const struct eddy_board_strength *strength = &segment->strongest[i];
-    json_array_append_new(strongest, json_pack("{s:s, s:o, s:o}", "feature", spec->features[strength->feature].name, "z",
-                                               decimal((double)strength->z), "typical", decimal((double)strength->typical)));
+    const struct eddy_feature_spec *feature = &spec->features[strength->feature];
+    json_t *trait = json_pack("{s:s, s:o, s:o}", "feature", feature->name, "z", decimal((double)strength->z), "typical",
+                              decimal((double)strength->typical));
+    if (eddy_feature_is_money(feature)) json_object_set_new(trait, "currency", json_string(spec->currency));
+    json_array_append_new(strongest, trait);
   }
   return strongest;
 }

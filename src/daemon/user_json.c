@@ -105,7 +105,7 @@ static json_t *days(struct builder *builder) {
 }
 
 static json_t *feature(struct builder *builder, const struct eddy_feature_spec *spec,
-                       const struct eddy_explained_feature *explained) {
+                       const struct eddy_explained_feature *explained, const char *currency) {
   static const char *const folds[] = {[EDDY_FOLD_COUNT] = "count",
                                       [EDDY_FOLD_SUM] = "sum",
                                       [EDDY_FOLD_AGE] = "age",
@@ -117,6 +117,7 @@ static json_t *feature(struct builder *builder, const struct eddy_feature_spec *
   put(builder, object, "fold", words(folds[spec->fold]));
   put(builder, object, "half_life_ms", decays ? json_integer(spec->half_life_ms) : json_null());
   put(builder, object, "cluster", json_boolean(spec->cluster));
+  if (eddy_feature_is_money(spec)) put(builder, object, "currency", words(currency));
   put(builder, object, "z", explained->has_z ? number(explained->z) : json_null());
   put(builder, object, "value", number(explained->values[0]));
   for (int i = 0; i < EDDY_EXPLAINED_TIMES; i++) append(builder, projected, number(explained->values[i]));
@@ -127,7 +128,7 @@ static json_t *feature(struct builder *builder, const struct eddy_feature_spec *
 static json_t *features(struct builder *builder, const struct eddy_explanation *explanation, const struct eddy_spec *spec) {
   json_t *array = json_array();
   for (uint16_t i = 0; i < spec->feature_count; i++)
-    append(builder, array, feature(builder, &spec->features[i], &explanation->features[i]));
+    append(builder, array, feature(builder, &spec->features[i], &explanation->features[i], spec->currency));
   return array;
 }
 

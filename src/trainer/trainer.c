@@ -57,7 +57,7 @@ static bool are_valid(const struct eddy_trainer_options *options) {
          options->buffer_wait_ms >= 0;
 }
 
-static uint32_t default_buffer_min(uint16_t clusters) {
+uint32_t eddy_trainer_buffer_min(uint16_t clusters) {
   return clusters > 64 ? 64u * clusters : 4096;
 }
 
@@ -76,7 +76,7 @@ int eddy_trainer_new(struct eddy_trainer **out, const struct eddy_trainer_option
   struct eddy_trainer *trainer = calloc(1, sizeof *trainer);
   if (trainer == NULL) return EDDY_E_NOMEM;
   trainer->options = *options;
-  if (options->buffer_min == 0) trainer->options.buffer_min = default_buffer_min(options->clusters);
+  if (options->buffer_min == 0) trainer->options.buffer_min = eddy_trainer_buffer_min(options->clusters);
   trainer->time = trainer->first_time = EDDY_TIME_NONE;
   set_features(trainer);
   eddy_first_users_init(&trainer->first, trainer->dimensions);

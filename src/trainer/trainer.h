@@ -43,6 +43,9 @@ int eddy_trainer_step(struct eddy_trainer *trainer, struct eddy_model_record *re
  * the trainer is as it was. */
 int eddy_trainer_resume(struct eddy_trainer *trainer, const struct eddy_model_record *record);
 
+/* Distinct users before the first model of that many clusters, where the options say 0. */
+uint32_t eddy_trainer_buffer_min(uint16_t clusters);
+
 /* A human name for a segment, from its strongest features: "high spend_30d, low opens_7d"; unique within
  * the model if `size` has room for the id. O(k d). */
 void eddy_segment_name(const struct eddy_spec *spec, const struct eddy_model_parts *parts, uint16_t slot, char *name, size_t size);

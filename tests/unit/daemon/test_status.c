@@ -51,6 +51,7 @@ static void test_an_empty_pipeline_has_every_field(void **state) {
   assert_true(json_is_null(json_object_get(document, "redis")));
   assert_true(json_is_null(json_object_get(document, "event_time")));
   assert_true(json_is_null(json_object_get(json_object_get(document, "model"), "trained_at")));
+  assert_int_equal(whole(json_object_get(document, "model"), "users_needed"), 4096);
   assert_true(json_is_null(json_object_get(json_object_get(document, "latency_ms"), "p50")));
   assert_int_equal(json_array_size(json_object_get(json_object_get(document, "history"), "lag")), 0);
   assert_int_equal(json_object_size(json_object_get(document, "suppressed_by")), 0);
@@ -112,6 +113,7 @@ static void test_segments_with_trend_strength_and_flows(void **state) {
   assert_int_equal(json_integer_value(json_array_get(json_object_get(segment, "trend"), 0)), 12);
   const json_t *strength = json_array_get(json_object_get(segment, "strongest"), 0);
   assert_string_equal(json_string_value(json_object_get(strength, "feature")), fixture->config.spec.features[2].name);
+  assert_null(json_object_get(strength, "currency"));
   assert_true(json_real_value(json_object_get(strength, "z")) == 1.5);
   assert_true(json_real_value(json_object_get(strength, "typical")) == 3.25);
   const json_t *flows = json_object_get(document, "flows");
@@ -120,6 +122,20 @@ static void test_segments_with_trend_strength_and_flows(void **state) {
   assert_true(json_is_null(json_object_get(flow, "from")));
   assert_int_equal(whole(flow, "to"), 7);
   assert_int_equal(whole(flow, "count"), 12);
+  json_decref(document);
+}
+
+static void test_money_has_its_currency(void **state) {
+  struct fixture *fixture = *state;
+  const struct eddy_spec *spec = &fixture->config.spec;
+  uint16_t money = 0;
+  while (!eddy_feature_is_money(&spec->features[money])) money++;
+  fill(&fixture->stats);
+  fixture->stats.segments[0].strongest[0].feature = money;
+  json_t *document = eddy_status_segments(&fixture->status, &fixture->stats, &fixture->flows, 0);
+  const json_t *segment = json_array_get(json_object_get(document, "segments"), 0);
+  const json_t *strength = json_array_get(json_object_get(segment, "strongest"), 0);
+  assert_string_equal(json_string_value(json_object_get(strength, "currency")), "USD");
   json_decref(document);
 }
 
@@ -140,6 +156,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_an_empty_pipeline_has_every_field, make, drop),
                                      cmocka_unit_test_setup_teardown(test_numbers_of_a_running_pipeline, make, drop),
                                      cmocka_unit_test_setup_teardown(test_segments_with_trend_strength_and_flows, make, drop),
+                                     cmocka_unit_test_setup_teardown(test_money_has_its_currency, make, drop),
                                      cmocka_unit_test_setup_teardown(test_numbers_that_are_none, make, drop)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
