@@ -203,6 +203,9 @@ FIRES = {
     "EddyRedisAway": {"eddy_redis_pending_bytes": "1000x150", "eddy_redis_connections": "0x150"},
     "EddyRedisDropped": {"eddy_redis_dropped_total": "0+1x150"},
     "EddyNoModel": {"eddy_users": "20000x150", "eddy_model_version": "0x150"},
+    "EddyModelOld": {"eddy_model_trained_time_seconds": "-200000x150", "eddy_events_total": "0+100x150"},
+    "EddyRegistryAway": {"eddy_registry_up": "0x150"},
+    "EddyConfigRefused": {"eddy_config_reload_ok": "0x150"},
 }
 # A shop on a good day: nothing fires.
 CALM = {'up{job="eddy"}': "1x150", "eddy_workers_without_broker": "0x150", "eddy_workers_joined": "1x150", "eddy_workers": "1x150",
@@ -211,7 +214,8 @@ CALM = {'up{job="eddy"}': "1x150", "eddy_workers_without_broker": "0x150", "eddy
         'eddy_end_to_end_latency_seconds_bucket{le="+Inf"}': "0+60x150", "eddy_aborts_total": "1x150",
         'eddy_invalid_total{reason="json"}': "0+1x150", "eddy_events_total": "0+6000x150", "eddy_late_events_total": "0+1x150",
         "eddy_clamped_total": "3x150", "eddy_redis_pending_bytes": "1000x150", "eddy_redis_connections": "1x150",
-        "eddy_redis_dropped_total": "0x150", "eddy_users": "20000x150", "eddy_model_version": "9x150"}
+        "eddy_redis_dropped_total": "0x150", "eddy_users": "20000x150", "eddy_model_version": "9x150",
+        "eddy_model_trained_time_seconds": "-90+60x150", "eddy_registry_up": "1x150", "eddy_config_reload_ok": "1x150"}
 
 
 def test_promtool_accepts_rules_and_configuration():
