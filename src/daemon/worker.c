@@ -52,7 +52,7 @@ static void handler_unreachable(void *ctx, bool all) {
 static void handler_fatal(void *ctx, rd_kafka_resp_err_t error, const char *reason) {
   struct eddy_worker *worker = ctx;
   if (error == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
-    eddy_worker_fail(worker, 75, "fenced by another member", "worker=%u hint=\"another process runs under instance %s\"",
+    eddy_worker_fail(worker, 75, "fenced by another member", "worker=%u hint=\"another process runs under instance %s: give each its own `instance`\"",
                      worker->index, worker->config->instance);
   } else {
     eddy_worker_fail(worker, 75, "consumer failed", "worker=%u error=%s reason=\"%s\"", worker->index, rd_kafka_err2name(error),
@@ -79,7 +79,7 @@ static void say_waiting(struct eddy_worker *worker, enum eddy_topics_result resu
   if (result == EDDY_TOPICS_UNREACHABLE) {
     eddy_worker_say_away(worker, why);
   } else {
-    eddy_log(worker->logger, EDDY_LOG_WARN, "waiting for a topic", "topic=\"%s\"", why);
+    eddy_log(worker->logger, EDDY_LOG_WARN, "waiting for a topic", "reason=\"%s\"", why);
   }
 }
 
