@@ -140,8 +140,8 @@ class Eddy:
 class Watchers:
     """What looks at an instance while somebody has its page open with a user on it, and Prometheus scrapes it every second."""
 
-    def __init__(self, eddy, seconds=1.0):
-        self.eddy, self.seconds, self.ended = eddy, seconds, threading.Event()
+    def __init__(self, eddy):
+        self.ended = threading.Event()
         while 'msg="HTTP listens" address=' not in (text := eddy.log.read_text(errors="replace")):
             eddy.check()
             time.sleep(0.01)
@@ -153,13 +153,14 @@ class Watchers:
             thread.start()
 
     def poll(self, path, every):
-        while not self.ended.wait(every * self.seconds):
+        while not self.ended.is_set():
             try:
                 with urllib.request.urlopen(self.url + path, timeout=10) as answer:
                     answer.read()
-                self.answers += 1
             except urllib.error.HTTPError:  # 404 until the user is there
-                self.answers += 1
+                pass
+            self.answers += 1
+            self.ended.wait(every)
 
     def stream(self):
         with urllib.request.urlopen(self.url + "/api/triggers", timeout=30) as answer:

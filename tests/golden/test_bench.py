@@ -30,7 +30,8 @@ def test_micro():
 def test_end_to_end():
     text = output(sys.executable, SOURCE / "bench" / "e2e" / "run.py", "--smoke")
     assert "Apache Kafka" in text and "librdkafka" in text
-    assert len(figures(r"median: (\d+) k events per CPU-second", text)) == 4  # many, many-redis, few; with and without durable state
+    assert len(figures(r"median: (\d+) k events per CPU-second", text)) == 5  # many, many-redis, few; durable state; watched
+    assert figures(r"watched +\S+ k/s +\S+ k per CPU-s, (\d+) answers", text)[0] >= 4
     assert len(figures(r"bare consumer +(\d+) k/s", text)) == 3
     figures(r"resident size grew by (\d+) MB", text)
     assert len(figures(r"(?:kill -9 in a drain|clean stop): ([\d.]+) s", text)) == 2
