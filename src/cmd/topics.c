@@ -19,7 +19,7 @@ static const char usage[] =
     "      --partitions N    partitions of the input, 1..10000 (default: what it has, else 4); others get as many\n"
     "      --dry-run         only say what would be done\n"
     "  -J, --json            one JSON object per topic: topic, status (ok, created, missing, differs), partitions,\n"
-    "                        settings (as they should be), difference\n\n"
+    "                        settings (as they should be), difference, hint\n\n"
     "Exit codes: 0 all as it should be, 69 a topic differs, could not be created, or no broker answers within 10 s, 78 the\n"
     "configuration.\n";
 
@@ -98,7 +98,8 @@ static void await_visible(struct job *job, int topic) {
   }
 }
 
-static void say_json(const char *status, const struct eddy_topic_plan *plan, int32_t partitions, const char *difference) {
+static void say_json(const char *status, const struct eddy_topic_plan *plan, int32_t partitions, const char *difference,
+                     const char *hint) {
   struct eddy_cmd_json line;
   eddy_cmd_json_begin(&line);
   eddy_cmd_json_text(&line, "topic", plan->name);
@@ -109,12 +110,13 @@ static void say_json(const char *status, const struct eddy_topic_plan *plan, int
   for (size_t i = 0; i < plan->setting_count; i++) eddy_cmd_json_text(&line, plan->settings[i].name, plan->settings[i].value);
   eddy_json_close(&line.out, '}');
   eddy_cmd_json_text(&line, "difference", difference);
+  eddy_cmd_json_text(&line, "hint", hint);
   eddy_cmd_json_end(&line);
 }
 
 static void say_made(const struct job *job, const struct eddy_topic_plan *plan) {
   if (job->request->json) {
-    say_json(job->request->dry_run ? "missing" : "created", plan, plan->partitions, NULL);
+    say_json(job->request->dry_run ? "missing" : "created", plan, plan->partitions, NULL, NULL);
     return;
   }
   printf("%s: %s: partitions %d", plan->name, job->request->dry_run ? "would create" : "created", plan->partitions);
@@ -135,7 +137,8 @@ static int settle(struct job *job, int topic) {
   }
   int differences = eddy_topic_compare(&job->facts, &plan, job->found[topic], text, sizeof(text));
   if (job->request->json)
-    say_json(differences ? "differs" : "ok", &plan, job->found[topic], differences ? text : NULL);
+    say_json(differences ? "differs" : "ok", &plan, job->found[topic], differences ? text : NULL,
+             differences ? eddy_topics_advice(topic, differences) : NULL);
   else
     printf("%s: %s%s\n", plan.name, differences ? "differs: " : "ok", text);
   if (differences) fprintf(stderr, "eddy topics: %s: %s\n", plan.name, eddy_topics_advice(topic, differences));

@@ -77,6 +77,7 @@ def test_topics_that_differ_are_said(kafka, app, config):
     kafka.create(f"{app}.segments", 1)
     kafka.create(f"{app}.dlq", 8, max_message_bytes=5000)
     planned = [json.loads(line) for line in run("topics", "create", "-c", config(), "--dry-run", "-J").stdout.splitlines()]
+    assert planned[0].pop("hint").startswith("change it with kafka-configs.sh")
     assert planned[0] == {"topic": f"{app}.in", "status": "differs", "partitions": 4, "difference":
                           "message.timestamp.type CreateTime, expected LogAppendTime",
                           "settings": {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "delete"}}

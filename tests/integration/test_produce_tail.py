@@ -200,7 +200,7 @@ def test_names_with_a_typo(kafka, app, config):
     path = config()
     for command in ["tail", "-t"], ["produce", "-t"]:
         result = run(command[0], "-c", path, *command[1:], f"{app}.trigers", text="")
-        assert result.returncode == 69 and f"topic {app}.trigers does not exist; did you mean `{app}.triggers`?" in result.stderr
+        assert result.returncode == 69 and f"topic {app}.trigers does not exist, or this user may not see it; did you mean `{app}.triggers`?" in result.stderr
     result = run("tail", "-c", path, "--ofset", "end", "events")
     assert result.returncode == 64 and "unknown option --ofset; did you mean --offset?" in result.stderr
 
