@@ -124,6 +124,16 @@ static void say_made(const struct job *job, const struct eddy_topic_plan *plan) 
   putchar('\n');
 }
 
+static void say_found(const struct job *job, int topic, const struct eddy_topic_plan *plan, int differences, const char *text) {
+  const char *advice = differences ? eddy_topics_advice(topic, differences) : NULL;
+  if (job->request->json) {
+    say_json(advice ? "differs" : "ok", plan, job->found[topic], advice ? text : NULL, advice);
+    return;
+  }
+  printf("%s: %s%s\n", plan->name, advice ? "differs: " : "ok", text);
+  if (advice) fprintf(stderr, "eddy topics: %s: %s\n", plan->name, advice);
+}
+
 /* One line about one topic. Nonzero: it could not be created. */
 static int settle(struct job *job, int topic) {
   char text[512];
@@ -136,12 +146,7 @@ static int settle(struct job *job, int topic) {
     return 0;
   }
   int differences = eddy_topic_compare(&job->facts, &plan, job->found[topic], text, sizeof(text));
-  if (job->request->json)
-    say_json(differences ? "differs" : "ok", &plan, job->found[topic], differences ? text : NULL,
-             differences ? eddy_topics_advice(topic, differences) : NULL);
-  else
-    printf("%s: %s%s\n", plan.name, differences ? "differs: " : "ok", text);
-  if (differences) fprintf(stderr, "eddy topics: %s: %s\n", plan.name, eddy_topics_advice(topic, differences));
+  say_found(job, topic, &plan, differences, text);
   job->differs = job->differs || differences;
   return 0;
 }
