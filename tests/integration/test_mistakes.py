@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import kafka_raw
 import pytest
+from confluent_kafka.admin import AdminClient
 from conftest import RedisServer, await_true
 from kafka_fixture import SOURCE, GuardedKafka, encode_event, event_record, free_port
 
@@ -187,6 +188,7 @@ class World:
             policy = "delete" if partitions == PARTITIONS and name != "profiles" else "compact"
             settings = {"partitions": partitions, "cleanup_policy": policy, **changed.get(name, {})}
             self.kafka.create(f"{mistake.app}.{name}", message_timestamp_type="LogAppendTime", **settings)
+        await_true(lambda: sum(name.startswith(f"{mistake.app}.") for name in self.kafka.topics()) == 10, SECONDS)
 
     def few_partitions(self, mistake):
         self.topics(mistake, triggers={"partitions": 1})
@@ -194,18 +196,24 @@ class World:
     def no_compaction(self, mistake):
         self.topics(mistake, profiles={"cleanup_policy": "delete"})
 
-    def allow(self, mistake, resource, *operations, name=""):
-        kafka_raw.allow(self.kafka.brokers, "eddy", resource, mistake.app + name, *operations)
+    def allow(self, mistake, resource, *operations):
+        kafka_raw.allow(self.kafka.brokers, "eddy", resource, mistake.app, *operations)
 
-    def may_describe(self, mistake):
+    def await_rights(self, mistake):
+        """The broker learns of rights in the order in which they were given: those to see topics come last here."""
+        client = AdminClient({"bootstrap.servers": self.kafka.guarded, "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN",
+                              "sasl.username": "eddy", "sasl.password": "right", "log_level": 0})
+        await_true(lambda: f"{mistake.app}.events" in client.list_topics(timeout=SECONDS).topics, SECONDS)
+
+    def may_describe(self, mistake, *more):
         self.topics(mistake)
-        self.allow(mistake, "topic", "describe", "describe-configs")
         self.allow(mistake, "group", "read")
+        self.allow(mistake, "topic", *more, "describe-configs", "describe")
+        self.await_rights(mistake)
 
     def may_not_write(self, mistake):
-        self.may_describe(mistake)
-        self.allow(mistake, "topic", "read")
         self.allow(mistake, "transactional-id", "write", "describe")
+        self.may_describe(mistake, "read")
 
     def fresh_record(self, mistake):
         self.topics(mistake)
@@ -280,10 +288,11 @@ def test_the_rights_of_the_page_are_enough(world):
     mistake = Mistake("shop", "run", 0, "", "", "", GUARDED + CART + "time: {publish_after: none, at_end: newest, allowed_lateness: 0s}\n")
     grants = re.findall(r"^kafka-acls.sh --(topic|group|transactional-id) (\S+) (.*)", (SOURCE / "src/deploy/README.md").read_text(), re.M)
     assert len(grants) == 3
-    for resource, name, rest in grants:
+    for resource, name, rest in reversed(grants):  # see await_rights()
         operations = [re.sub(r"(?<!^)(?=[A-Z])", "-", word).lower() for word in re.findall(r"--operation (\w+)", rest)]
-        kafka_raw.allow(world.kafka.brokers, "eddy", resource, name, *operations)
+        kafka_raw.allow(world.kafka.brokers, "eddy", resource, name, *reversed(operations))
     world.topics(mistake)
+    world.await_rights(mistake)
     world.write(mistake)
     items = [{"product_id": "shoe", "price": 4990}]
     added = {"type": "product_added", "user_id": "ann", "event_time": 1_700_000_000_000, "items": items, "currency": "EUR"}
