@@ -89,11 +89,17 @@ static int refuse(const char *why) {
   return EX_UNAVAILABLE;
 }
 
-/* Until the new topic is known to the broker that we ask: its settings are needed next. */
-static void await_visible(struct job *job, int topic) {
+static bool all_there(const int32_t *found, int from) {
+  while (from < EDDY_TOPIC_ALL && found[from] > 0) from++;
+  return from == EDDY_TOPIC_ALL;
+}
+
+/* Until the new topics from this one on (the input is the last) are known to the broker that we ask: whoever comes next needs
+ * them. */
+static void await_visible(struct job *job, int from) {
   int32_t found[EDDY_TOPIC_ALL];
   for (int tries = 0; tries < VISIBLE_TRIES; tries++) {
-    if (!eddy_topics_survey(&job->topics, job->client.kafka, EDDY_CMD_REACH_MS, found) && found[topic] > 0) return;
+    if (!eddy_topics_survey(&job->topics, job->client.kafka, EDDY_CMD_REACH_MS, found) && all_there(found, from)) return;
     eddy_clock_sleep(VISIBLE_STEP_MS);
   }
 }
@@ -169,6 +175,7 @@ static int settle_all(struct job *job) {
   if (there > 0) job->partitions = there; /* outputs follow what is, not what was wished */
   if (there > 0 || !job->request->dry_run) job->bytes_max = eddy_topic_bytes_max(&job->facts, job->topics.input);
   for (int i = 0; i < EDDY_TOPIC_COUNT && code == 0; i++) code = settle(job, i);
+  if (code == 0 && !job->request->dry_run) await_visible(job, 0);
   return code ? code : job->differs ? EX_UNAVAILABLE : EX_OK;
 }
 
