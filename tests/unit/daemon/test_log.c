@@ -232,6 +232,7 @@ static void threads_do_not_mix_lines(void **state) {
   pthread_t threads[4];
   open_log(&fixture, true, EDDY_LOG_INFO);
   for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, spam, &fixture), 0);
+  for (int i = 0; i < 1000; i++) fixture.logger.level = i % 2 ? EDDY_LOG_INFO : EDDY_LOG_DEBUG; /* as a reload does */
   for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
   fflush(fixture.out);
   assert_int_equal(count_lines(&fixture), 800);
