@@ -116,6 +116,32 @@ def test_more_memory_lets_a_paused_partition_go_on(kafka, eddies, app):
     assert eddy.stop() == 0, eddy.log()
 
 
+def test_partitions_that_come_later_have_it_too(kafka, eddies, app):
+    """The reload comes while nothing is assigned yet."""
+    eddy = eddies(settings(kafka, app)).start()
+    eddy.await_log('msg="waiting for a topic"')
+    reload(eddy, with_changes(eddy, lambda whole: whole["triggers"][0].update(mode="shadow")))
+    kafka.create(f"{app}.events", 1)
+    kafka.produce(f"{app}.events", [event_record(cart("later", int(time.time() * 1000) - 2 * HOUR))])
+    assert await_true(lambda: suppressed(kafka, app), 60, eddy.log)[0]["reason"] == "shadow"
+    assert eddy.stop() == 0, eddy.log()
+
+
+def test_the_bounds_of_redis(kafka, redis_server, eddies, app):
+    kafka.create(f"{app}.events", 1)
+    redis_server.start()
+    old = int(time.time() * 1000) - 2 * HOUR
+    eddy = eddies(settings(kafka, app, redis={"url": f"redis://127.0.0.1:{redis_server.port}"}))
+    ready(eddy)
+    log = reload(eddy, with_changes(eddy, lambda whole: whole["redis"].update(stream_max_length=100, buffer_max="1MiB")))
+    assert "applied=2 needs_restart=0" in log
+    kafka.produce(f"{app}.events", [event_record(cart(f"u{i}", old)) for i in range(1000)])
+    await_triggers(kafka, app, 1000, eddy)
+    await_true(lambda: redis_server.client().exists(f"{app}:user:u999"), 30, eddy.log)
+    await_true(lambda: 100 <= redis_server.client().xlen(f"{app}:triggers:0") < 500, 30, eddy.log)
+    assert eddy.stop() == 0, eddy.log()
+
+
 def test_systemd_hears_of_it(kafka, app, service, listener):  # noqa: F811
     kafka.create(f"{app}.events", 1)
     eddy = service(f"app: {app}\nkafka: {{brokers: '{kafka.brokers}'}}\nhttp: {{listen: none}}\n")
