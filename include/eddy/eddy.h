@@ -2,7 +2,7 @@
 #ifndef EDDY_H
 #define EDDY_H
 
-#include "eddy/engine.h"
+#include "eddy/explain.h"
 
 /* Version of the library, e.g. "0.1.0". */
 const char *eddy_version(void);

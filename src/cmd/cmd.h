@@ -1,6 +1,6 @@
 /* Subcommands: one file each, one row each in cmd/main.c. argv[0] is the subcommand's name. Each returns the exit code
  * (sysexits.h: 64 usage, 65 data, 66 no input, 69 unavailable, 70 internal, 71 system, 73 cannot create, 74 output,
- * 75 try again, 78 configuration). Data goes to stdout, messages go to stderr.
+ * 75 try again, 77 no permission, 78 configuration). Data goes to stdout, messages go to stderr.
  */
 #ifndef EDDY_CMD_CMD_H
 #define EDDY_CMD_CMD_H
@@ -19,6 +19,7 @@ int eddy_cmd_produce(int argc, char **argv);
 int eddy_cmd_tail(int argc, char **argv);
 int eddy_cmd_dlq(int argc, char **argv);
 int eddy_cmd_top(int argc, char **argv);
+int eddy_cmd_explain(int argc, char **argv);
 int eddy_cmd_topics(int argc, char **argv);
 int eddy_cmd_forget(int argc, char **argv);
 int eddy_cmd_redis(int argc, char **argv);

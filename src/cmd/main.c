@@ -17,6 +17,7 @@ static const struct eddy_command commands[] = {
     {"tail", eddy_cmd_tail, "print the records of a topic as JSON lines"},
     {"dlq", eddy_cmd_dlq, "list the records that were no valid events, send them to the input again"},
     {"top", eddy_cmd_top, "watch a running instance: rates, lag, segments, latency"},
+    {"explain", eddy_cmd_explain, "what a running instance knows about one user, and why it decided as it did"},
     {"topics", eddy_cmd_topics, "create the topics that are missing, say how the others differ"},
     {"forget", eddy_cmd_forget, "erase users: profile, timers, Redis"},
     {"redis", eddy_cmd_redis, "remove the view in Redis, so that it is written anew"},

@@ -8,11 +8,10 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/instance.h"
 #include "cmd/top_screen.h"
 #include "daemon/clock.h"
-#include "daemon/config.h"
 #include "daemon/config_value.h"
-#include "daemon/http_get.h"
 
 static const char usage[] =
     "usage: eddy top [-c FILE] [--url URL] [--interval TIME] [--count N]\n\n"
@@ -30,15 +29,14 @@ static const char usage[] =
 enum { TIMEOUT_MS = 5000, INTERVAL_LEAST_MS = 100, ROWS_DEFAULT = 24, COLUMNS_DEFAULT = 80 };
 
 struct request {
-  const char *config, *url;
+  struct eddy_cmd_asking asking;
   int64_t interval_ms;
   uint64_t count; /* 0 = for ever */
 };
 
 struct top {
   const struct request *request;
-  struct eddy_http_url url;
-  char where[EDDY_HTTP_URL_PART_MAX + 32];
+  struct eddy_cmd_instance instance;
   bool picture;
   struct eddy_buffer page;
   struct eddy_top_sample *samples; /* two of them, in turn */
@@ -64,8 +62,8 @@ static int read_options(int argc, char **argv, struct request *request) {
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
     if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option);
-    if (option == 'c') request->config = optarg;
-    if (option == 'u') request->url = optarg;
+    if (option == 'c') request->asking.config = optarg;
+    if (option == 'u') request->asking.url = optarg;
     if (option == 'i' && read_interval(optarg, request) != 0) return EX_USAGE;
     if (option == 'n' && !eddy_cmd_whole(optarg, 1, UINT64_MAX, &request->count))
       return eddy_cmd_misuse(argv[0], "expected a whole number from 1, not `%s`", optarg);
@@ -73,47 +71,11 @@ static int read_options(int argc, char **argv, struct request *request) {
   return optind == argc ? 0 : eddy_cmd_misuse(argv[0], "what is %s? An address needs --url", argv[optind]);
 }
 
-/* Where to ask ------------------------------------------------------------------------------------------------------------- */
-
-static int use_url(struct top *top, const char *text) {
-  if (eddy_http_url_parse(&top->url, text, top->why, sizeof(top->why)) != 0) return EX_USAGE;
-  if (strcmp(top->url.path, "/") == 0) snprintf(top->url.path, sizeof(top->url.path), "/metrics");
-  bool v6 = strchr(top->url.host, ':') != NULL;
-  snprintf(top->where, sizeof(top->where), "%s%s%s:%s", v6 ? "[" : "", top->url.host, v6 ? "]" : "", top->url.port);
-  return 0;
-}
-
-static int use_listen(struct top *top, const char *listen) {
-  char url[EDDY_HTTP_URL_PART_MAX];
-  size_t size = listen ? strlen(listen) : 0;
-  if (!listen) {
-    fputs("eddy top: http.listen of the configuration is none: the instance tells nothing\n", stderr);
-    return EX_CONFIG;
-  }
-  if (size > 2 && strcmp(listen + size - 2, ":0") == 0) {
-    fprintf(stderr, "eddy top: http.listen of the configuration is %s, any port: say which with --url\n", listen);
-    return EX_CONFIG;
-  }
-  snprintf(url, sizeof(url), "http://%s", listen);
-  return use_url(top, url);
-}
-
-static int find_instance(struct top *top) {
-  struct eddy_config config;
-  if (top->request->url) {
-    if (use_url(top, top->request->url) == 0) return 0;
-    return eddy_cmd_misuse("top", "%s", top->why);
-  }
-  int code = eddy_config_load(&config, top->request->config, stderr) == 0 ? use_listen(top, config.http.listen) : EX_CONFIG;
-  eddy_config_free(&config);
-  return code;
-}
-
 /* Watching ------------------------------------------------------------------------------------------------------------------*/
 
 static bool take_sample(struct top *top) {
   int next = 1 - top->current;
-  enum eddy_http_got got = eddy_http_get(&top->url, TIMEOUT_MS, &top->page, top->why, sizeof(top->why));
+  enum eddy_http_got got = eddy_http_get(&top->instance.url, TIMEOUT_MS, &top->page, top->why, sizeof(top->why));
   if (got != EDDY_HTTP_GOT || eddy_top_sample_read(&top->samples[next], (const char *)top->page.data, top->page.size,
                                                    eddy_clock_mono(), top->why, sizeof(top->why)) != 0)
     return false;
@@ -128,7 +90,7 @@ static void draw(struct top *top, const struct eddy_top_sample *before) {
   const char *plain = getenv("NO_COLOR");
   ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
   struct eddy_top_screen screen = {.out = stdout,
-                                   .where = top->where,
+                                   .where = top->instance.where,
                                    .rows = size.ws_row ? size.ws_row : ROWS_DEFAULT,
                                    .columns = size.ws_col ? size.ws_col : COLUMNS_DEFAULT,
                                    .colour = !plain || !*plain};
@@ -142,7 +104,7 @@ static void show(struct top *top) {
   if (top->picture)
     draw(top, before);
   else if (top->why[0])
-    fprintf(stderr, "eddy top: http://%s%s: %s\n", top->where, top->url.path, top->why);
+    fprintf(stderr, "eddy top: http://%s%s: %s\n", top->instance.where, top->instance.url.path, top->why);
   else if (before)
     eddy_top_line_write(stdout, eddy_clock_wall(), before, &top->samples[top->current]);
   else
@@ -150,17 +112,9 @@ static void show(struct top *top) {
   top->shown++;
 }
 
-static int no_instance(const struct top *top) {
-  fprintf(stderr,
-          "eddy top: http://%s%s: %s\nIs `eddy run` up? Its address is http.listen of its configuration (-c FILE); --url says "
-          "another.\n",
-          top->where, top->url.path, top->why);
-  return EX_UNAVAILABLE;
-}
-
 static int watch(struct top *top) {
   int64_t due = eddy_clock_mono();
-  if (!take_sample(top)) return no_instance(top);
+  if (!take_sample(top)) return eddy_cmd_instance_silent(&top->instance, &top->request->asking, top->why);
   for (;;) {
     show(top);
     if (ferror(stdout) || (top->request->count && top->shown >= top->request->count)) break;
@@ -174,15 +128,17 @@ static int watch(struct top *top) {
 
 static int run(struct top *top) {
   const char *terminal = getenv("TERM");
-  int code = find_instance(top);
+  int code = eddy_cmd_instance_find(&top->instance, &top->request->asking);
+  char *path = top->instance.url.path;
   if (code) return code;
+  if (strcmp(path, "/") == 0) snprintf(path, sizeof(top->instance.url.path), "/metrics");
   top->picture = isatty(STDOUT_FILENO) && (!terminal || strcmp(terminal, "dumb") != 0);
   top->samples = calloc(2, sizeof(*top->samples));
   return top->samples ? watch(top) : EX_OSERR;
 }
 
 int eddy_cmd_top(int argc, char **argv) {
-  struct request request = {.interval_ms = EDDY_SECOND_MS};
+  struct request request = {.asking = {.command = argv[0]}, .interval_ms = EDDY_SECOND_MS};
   struct top top = {.request = &request};
   if (eddy_cmd_help(argc, argv, usage)) return EX_OK;
   int code = read_options(argc, argv, &request);

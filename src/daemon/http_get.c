@@ -15,7 +15,8 @@
 #include "daemon/clock.h"
 #include "eddy/types.h"
 
-enum { HEAD_MAX = 16384, READ_BYTES = 65536, REQUEST_MAX = 1024 };
+enum { HEAD_MAX = 16384, READ_BYTES = 65536 };
+enum { REQUEST_MAX = EDDY_HTTP_URL_PATH_MAX + EDDY_HTTP_URL_PART_MAX + EDDY_HTTP_TOKEN_MAX + 256 };
 
 __attribute__((format(printf, 3, 4))) static int say(char *why, size_t size, const char *format, ...) {
   va_list arguments;
@@ -66,9 +67,33 @@ int eddy_http_url_parse(struct eddy_http_url *url, const char *text, char *why, 
   bool rooted = path_size > 0 && path[0] == '/';
   if (!rooted && path_size > 0) return say(why, why_size, "\"%.100s\" has no path before its `?`", text);
   if (!read_authority(url, authority, size) ||
-      !copy_part(url->path, sizeof(url->path), rooted ? path : "/", rooted ? path_size : 1))
+      !copy_part(url->path, EDDY_HTTP_URL_PART_MAX, rooted ? path : "/", rooted ? path_size : 1))
     return say(why, why_size, "\"%.100s\" is not http://host[:port][/path]", text);
   return 0;
+}
+
+/* What RFC 3986 calls unreserved. */
+static bool is_plain(unsigned char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' ||
+         c == '~';
+}
+
+bool eddy_http_url_append(struct eddy_http_url *url, struct eddy_str segment) {
+  size_t at = strlen(url->path);
+  for (uint32_t i = 0; i < segment.len; i++) {
+    unsigned char c = (unsigned char)segment.data[i];
+    if (at + 3 >= sizeof(url->path)) return false;
+    at += (size_t)snprintf(url->path + at, 4, is_plain(c) ? "%c" : "%%%02X", c);
+  }
+  return true;
+}
+
+bool eddy_http_token_valid(const char *token) {
+  size_t size = 0;
+  for (; token[size]; size++) {
+    if (token[size] <= 0x20 || token[size] >= 0x7f) return false;
+  }
+  return size > 0 && size <= EDDY_HTTP_TOKEN_MAX;
 }
 
 /* The head of the answer ---------------------------------------------------------------------------------------------------*/
@@ -89,11 +114,15 @@ static bool find_field(const char *head, size_t size, const char *name, const ch
   return false;
 }
 
-static int read_status(const char *head, size_t size, char *why, size_t why_size) {
+static int read_status(const char *head, size_t size, int *status, char *why, size_t why_size) {
   bool http = size >= 12 && memcmp(head, "HTTP/1.", 7) == 0 && head[8] == ' ' && strspn(head + 9, "0123456789") >= 3;
   if (!http) return say(why, why_size, "what answers there does not speak HTTP");
-  int status = (head[9] - '0') * 100 + (head[10] - '0') * 10 + head[11] - '0';
-  return status == 200 ? 0 : say(why, why_size, "the answer is HTTP status %d", status);
+  *status = (head[9] - '0') * 100 + (head[10] - '0') * 10 + head[11] - '0';
+  return 0;
+}
+
+static int say_status(int status, char *why, size_t why_size) {
+  return say(why, why_size, "the answer is HTTP status %d", status);
 }
 
 static int read_length(const char *text, int64_t *length, char *why, size_t why_size) {
@@ -114,19 +143,22 @@ static size_t head_size(const char *data, size_t size) {
   return 0;
 }
 
-int eddy_http_answer_parse(const char *data, size_t size, int64_t *length, char *why, size_t why_size) {
+int eddy_http_answer_parse(const char *data, size_t size, struct eddy_http_head *head, char *why, size_t why_size) {
+  static const char json[] = "application/json";
   const char *value;
-  size_t head = head_size(data, size < HEAD_MAX ? size : HEAD_MAX);
-  *length = -1;
+  size_t length = head_size(data, size < HEAD_MAX ? size : HEAD_MAX);
+  *head = (struct eddy_http_head){.length = -1};
   if (size > 0 && memcmp(data, "HTTP/", size < 5 ? size : 5) != 0)
     return say(why, why_size, "what answers there does not speak HTTP");
-  if (head == 0 && size >= HEAD_MAX) return say(why, why_size, "the head of the answer does not end");
-  if (head == 0) return 0;
-  if (read_status(data, head, why, why_size) != 0) return -1;
-  if (find_field(data, head, "Transfer-Encoding", &value))
+  if (length == 0 && size >= HEAD_MAX) return say(why, why_size, "the head of the answer does not end");
+  if (length == 0) return 0;
+  if (read_status(data, length, &head->status, why, why_size) != 0) return -1;
+  head->json = find_field(data, length, "Content-Type", &value) && strncasecmp(value, json, sizeof(json) - 1) == 0;
+  if (head->status != 200 && !head->json) return say_status(head->status, why, why_size);
+  if (find_field(data, length, "Transfer-Encoding", &value))
     return say(why, why_size, "the answer comes in a Transfer-Encoding, which was not asked for");
-  if (find_field(data, head, "Content-Length", &value) && read_length(value, length, why, why_size) != 0) return -1;
-  return (int)head;
+  if (find_field(data, length, "Content-Length", &value) && read_length(value, &head->length, why, why_size) != 0) return -1;
+  return (int)length;
 }
 
 /* The socket ----------------------------------------------------------------------------------------------------------------*/
@@ -176,11 +208,15 @@ static int open_connection(struct exchange *exchange, const struct eddy_http_url
   return connected;
 }
 
-static int send_request(const struct exchange *exchange, const struct eddy_http_url *url) {
+static int send_request(const struct exchange *exchange, const struct eddy_http_question *question) {
+  const struct eddy_http_url *url = question->url;
+  const char *token = question->token;
   char request[REQUEST_MAX];
   bool v6 = strchr(url->host, ':') != NULL;
-  int size = snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: %s%s%s:%s\r\nAccept: text/plain, */*;q=0.1\r\n\r\n",
-                      url->path, v6 ? "[" : "", url->host, v6 ? "]" : "", url->port);
+  int size =
+      snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: %s%s%s:%s\r\nAccept: text/plain, */*;q=0.1\r\n%s%s%s\r\n",
+               url->path, v6 ? "[" : "", url->host, v6 ? "]" : "", url->port, token ? "Authorization: Bearer " : "",
+               token ? token : "", token ? "\r\n" : "");
   for (int done = 0; done < size;) {
     ssize_t more = send(exchange->socket, request + done, (size_t)(size - done), MSG_NOSIGNAL);
     if (more > 0) done += (int)more;
@@ -203,37 +239,50 @@ static int receive(const struct exchange *exchange, struct eddy_buffer *buffer) 
 }
 
 /* Leaves the body alone in the buffer. */
-static int receive_answer(const struct exchange *exchange, struct eddy_buffer *buffer) {
-  int64_t length = -1;
+static int receive_answer(const struct exchange *exchange, struct eddy_buffer *buffer, int *status) {
+  struct eddy_http_head answer = {.length = -1};
   int head = 0, more = 1;
   for (;;) {
     if (head == 0 && buffer->size > 0)
-      head = eddy_http_answer_parse((const char *)buffer->data, buffer->size, &length, exchange->why, exchange->why_size);
+      head = eddy_http_answer_parse((const char *)buffer->data, buffer->size, &answer, exchange->why, exchange->why_size);
+    *status = answer.status;
     if (head < 0) return -1;
     size_t body = head > 0 ? buffer->size - (size_t)head : 0;
-    if (head > 0 && length >= 0 && body >= (size_t)length) break;
+    if (head > 0 && answer.length >= 0 && body >= (size_t)answer.length) break;
     if (body > EDDY_HTTP_GET_BODY_MAX)
       return say(exchange->why, exchange->why_size, "the answer is larger than %d MiB", EDDY_HTTP_GET_BODY_MAX >> 20);
     more = receive(exchange, buffer);
     if (more < 0) return -1;
-    if (more == 0 && head > 0 && length < 0) break;
+    if (more == 0 && head > 0 && answer.length < 0) break;
     if (more == 0) return say(exchange->why, exchange->why_size, "the answer ends too early");
   }
-  size_t size = length >= 0 ? (size_t)length : buffer->size - (size_t)head;
+  size_t size = answer.length >= 0 ? (size_t)answer.length : buffer->size - (size_t)head;
   memmove(buffer->data, buffer->data + head, size);
   buffer->size = size;
   return 0;
 }
 
-enum eddy_http_got eddy_http_get(const struct eddy_http_url *url, int timeout_ms, struct eddy_buffer *body, char *why,
+enum eddy_http_got eddy_http_ask(const struct eddy_http_question *question, struct eddy_buffer *body, int *status, char *why,
                                  size_t why_size) {
-  struct exchange exchange = {.socket = -1, .deadline = eddy_clock_mono() + timeout_ms, .why = why, .why_size = why_size};
+  struct exchange exchange = {
+      .socket = -1, .deadline = eddy_clock_mono() + question->timeout_ms, .why = why, .why_size = why_size};
   enum eddy_http_got got = EDDY_HTTP_UNREACHABLE;
   body->size = 0;
-  if (open_connection(&exchange, url) == 0) {
+  *status = 0;
+  if (open_connection(&exchange, question->url) == 0) {
     got = EDDY_HTTP_WRONG;
-    if (send_request(&exchange, url) == 0 && receive_answer(&exchange, body) == 0) got = EDDY_HTTP_GOT;
+    if (send_request(&exchange, question) == 0 && receive_answer(&exchange, body, status) == 0) got = EDDY_HTTP_GOT;
   }
   if (exchange.socket >= 0) close(exchange.socket);
   return got;
+}
+
+enum eddy_http_got eddy_http_get(const struct eddy_http_url *url, int timeout_ms, struct eddy_buffer *body, char *why,
+                                 size_t why_size) {
+  struct eddy_http_question question = {.url = url, .timeout_ms = timeout_ms};
+  int status;
+  enum eddy_http_got got = eddy_http_ask(&question, body, &status, why, why_size);
+  if (got != EDDY_HTTP_GOT || status == 200) return got;
+  say_status(status, why, why_size);
+  return EDDY_HTTP_WRONG;
 }
