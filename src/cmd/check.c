@@ -91,7 +91,7 @@ int eddy_cmd_check(int argc, char **argv) {
   if (eddy_cmd_help(argc, argv, usage)) return EX_OK;
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:J", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option, options);
     if (option == 'c') path = optarg;
     if (option == 'J') check.json = true;
   }

@@ -56,7 +56,7 @@ static int read_options(int argc, char **argv, struct request *request) {
       {"config", required_argument, NULL, 'c'}, {"effective", no_argument, NULL, 'e'}, {NULL, 0, NULL, 0}};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option, options);
     if (option == 'c') request->config = optarg;
     if (option == 'e') request->effective = true;
   }

@@ -98,7 +98,7 @@ static int read_options(int argc, char **argv, struct demo *demo) {
                                           {"no-redis", no_argument, NULL, 'r'},       {NULL, 0, NULL, 0}};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option, options);
     const char *expected = take_option(demo, option, optarg);
     if (expected) return eddy_cmd_misuse(argv[0], "expected %s, not `%s`", expected, optarg);
   }

@@ -107,7 +107,7 @@ static int read_options(int argc, char **argv, struct eddy_dlq_request *request,
                                           {NULL, 0, NULL, 0}};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:p:o:n:fJ", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option, options);
     int code = read_option(option, request);
     if (code) return code;
   }

@@ -57,7 +57,7 @@ static int read_options(int argc, char **argv, struct request *request) {
                                           {NULL, 0, NULL, 0}};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option, options);
     if (option == 'c') request->asking.config = optarg;
     if (option == 'u') request->asking.url = optarg;
     if (option == 't') request->token = optarg;

@@ -109,7 +109,7 @@ static int read_options(int argc, char **argv, struct forget *forget) {
                                           {NULL, 0, NULL, 0}};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:J", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option, options);
     if (option == 'c') forget->config_path = optarg;
     if (option == 'w') forget->wait = true;
     if (option == 'J') forget->json = true;

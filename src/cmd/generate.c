@@ -82,7 +82,7 @@ static int read_options(int argc, char **argv, struct request *request) {
   eddy_shopper_options_default(&request->world);
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":u:n:s:f:o:", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option, options);
     const char *expected = take_option(request, option, optarg);
     if (expected) return eddy_cmd_misuse(argv[0], "expected %s, not `%s`", expected, optarg);
   }

@@ -32,12 +32,6 @@ static int use_listen(struct eddy_cmd_instance *instance, const struct eddy_cmd_
   return use_url(instance, asking, url);
 }
 
-/* The configuration's token, or NULL. */
-static const char *token_of(const struct eddy_config *config) {
-  (void)config; /* return config->http.token; */
-  return NULL;
-}
-
 static void use_token(struct eddy_cmd_instance *instance, const char *token) {
   if (token && eddy_http_token_valid(token)) memcpy(instance->token, token, strlen(token) + 1);
 }
@@ -45,7 +39,7 @@ static void use_token(struct eddy_cmd_instance *instance, const char *token) {
 static int use_config(struct eddy_cmd_instance *instance, const struct eddy_cmd_asking *asking) {
   struct eddy_config config;
   int code = eddy_config_load(&config, asking->config, stderr) == 0 ? 0 : EX_CONFIG;
-  if (code == 0 && asking->personal) use_token(instance, token_of(&config));
+  if (code == 0 && asking->personal) use_token(instance, config.http.token);
   if (code == 0 && !asking->url) code = use_listen(instance, asking, config.http.listen);
   eddy_config_free(&config);
   return code;

@@ -76,7 +76,7 @@ static int read_options(int argc, char **argv, struct request *request) {
                                           {"header", required_argument, NULL, 'H'}, {NULL, 0, NULL, 0}};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:t:JH:", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option, options);
     int code = read_option(option, argv[0], request);
     if (code) return code;
   }

@@ -51,7 +51,7 @@ static int read_options(int argc, char **argv, struct rebuild *rebuild) {
                                           {NULL, 0, NULL, 0}};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:J", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option, options);
     if (option == 'c') rebuild->config_path = optarg;
     if (option == 'n') rebuild->dry_run = true;
     if (option == 'J') rebuild->json = true;

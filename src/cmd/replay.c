@@ -83,7 +83,7 @@ static int read_options(int argc, char **argv, struct request *request) {
   *request = (struct request){.until = EDDY_TIME_NONE, .batch = BATCH_MAX};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option, options);
     const char *expected = take_option(request, option, optarg);
     if (expected) return eddy_cmd_misuse(argv[0], "expected %s, not `%s`", expected, optarg);
   }

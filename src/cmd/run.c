@@ -147,7 +147,7 @@ static bool read_options(int argc, char **argv, struct run_options *run) {
         run->accept_loss = true;
         break;
       default:
-        eddy_cmd_bad_option(argv, option);
+        eddy_cmd_bad_option(argv, option, options);
         return false;
     }
   }

@@ -106,7 +106,7 @@ int eddy_tail_options(int argc, char **argv, struct eddy_tail_request *request) 
                                           {NULL, 0, NULL, 0}};
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":c:t:o:p:n:eJf:", options, NULL)) != -1;) {
-    if (option == ':' || option == '?') return eddy_cmd_wrong_option(argv, option, options);
+    if (option == ':' || option == '?') return eddy_cmd_bad_option(argv, option, options);
     int code = read_option(option, argv[0], request);
     if (code) return code;
   }

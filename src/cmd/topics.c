@@ -76,7 +76,7 @@ static int read_options(int argc, char **argv, struct request *request) {
         request->json = true;
         break;
       default:
-        return eddy_cmd_wrong_option(argv, option, options);
+        return eddy_cmd_bad_option(argv, option, options);
     }
   }
   return read_verb(argv);

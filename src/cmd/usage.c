@@ -48,12 +48,7 @@ bool eddy_cmd_number(const char *text, double min, double max, double *value) {
 
 /* Within a group of letters (-xy) getopt has not moved on yet and only optopt knows which it is; for a long option that does
  * not exist optopt is 0. */
-int eddy_cmd_bad_option(char **argv, int option) {
-  static const struct option none[] = {{NULL, 0, NULL, 0}};
-  return eddy_cmd_wrong_option(argv, option, none);
-}
-
-int eddy_cmd_wrong_option(char **argv, int option, const struct option *options) {
+int eddy_cmd_bad_option(char **argv, int option, const struct option *options) {
   const char *last = argv[optind - 1];
   char letter[] = {'-', (char)optopt, '\0'};
   if (option == ':') return eddy_cmd_misuse(argv[0], "%s needs a value", last);

@@ -22,7 +22,7 @@ static const char *read_options(int argc, char **argv, int *code) {
     if (option == 'c') {
       path = optarg;
     } else {
-      *code = eddy_cmd_wrong_option(argv, option, options);
+      *code = eddy_cmd_bad_option(argv, option, options);
       return NULL;
     }
   }
