@@ -54,11 +54,19 @@ static void put_whole(const json_t *object, const char *key, FILE *out) {
 }
 
 /* Three digits or more, so that small and large ones stand in one column. */
-static const char *brief(const json_t *value, char text[NUMBER_TEXT]) {
-  double number = json_is_number(value) ? json_number_value(value) : (double)NAN, size = fabs(number);
+static const char *brief_of(double number, char text[NUMBER_TEXT]) {
+  double size = fabs(number);
   if (!isfinite(number)) return "-";
   snprintf(text, NUMBER_TEXT, size >= 1e7 ? "%.3g" : size >= 99.95 ? "%.0f" : size >= 9.995 ? "%.1f" : "%.2f", number);
   return text;
+}
+
+static double number_of(const json_t *value) {
+  return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+static const char *brief(const json_t *value, char text[NUMBER_TEXT]) {
+  return brief_of(number_of(value), text);
 }
 
 static void put_number(const json_t *object, const char *key, FILE *out) {
@@ -177,16 +185,26 @@ static void put_days(const json_t *user, FILE *out) {
   fputc('\n', out);
 }
 
+/* Returns the width. Money says its currency. */
+static size_t put_feature_name(const json_t *row, FILE *out) {
+  const json_t *name = json_object_get(row, "name"), *currency = json_object_get(row, "currency");
+  size_t width = json_string_length(name);
+  eddy_explain_put(name, out);
+  if (json_string_length(currency) == 0) return width;
+  fputc(' ', out);
+  eddy_explain_put(currency, out);
+  return width + 1 + json_string_length(currency);
+}
+
 static void put_feature(const json_t *row, FILE *out) {
   const json_t *projected = json_object_get(row, "projected");
+  double unit = json_string_length(json_object_get(row, "currency")) > 0 ? 100 : 1;
   char text[NUMBER_TEXT];
-  size_t width = json_string_length(json_object_get(row, "name"));
   fputs("  ", out);
-  put(row, "name", out);
-  for (; width < NAME_WIDTH; width++) fputc(' ', out);
+  for (size_t width = put_feature_name(row, out); width < NAME_WIDTH; width++) fputc(' ', out);
   fprintf(out, " %9s", brief(json_object_get(row, "z"), text));
   for (size_t i = 0; i < json_array_size(projected) && i < PROJECTIONS_MAX; i++)
-    fprintf(out, " %9s", brief(json_array_get(projected, i), text));
+    fprintf(out, " %9s", brief_of(number_of(json_array_get(projected, i)) / unit, text));
   fputc('\n', out);
 }
 

@@ -23,6 +23,8 @@ USER = {
     "features": [
         {"name": "opens_7d", "fold": "count", "half_life_ms": 604800000, "cluster": True, "z": 1.2, "value": 3.4,
          "projected": [3.4, 3.08, 2.79, 2.29, 1.7, 0.85, 0.17]},
+        {"name": "spend_30d", "fold": "sum", "half_life_ms": 2592000000, "cluster": False, "currency": "EUR", "z": None, "value": 123456.0,
+         "projected": [123456.0, 120636.5, 117881.3, 112558.5, 105021.6, 89340.1, 61728.0]},
         {"name": "clicks_7d", "fold": "count", "half_life_ms": 604800000, "cluster": True, "z": -1, "value": 0, "projected": [0] * 7},
         {"name": "since_order", "fold": "age", "half_life_ms": None, "cluster": False, "z": None, "value": 400, "projected": [400] * 7}],
     "carts": [{"cart_id": "", "value": 23800, "currency": "USD",
@@ -52,6 +54,7 @@ Distances
 Features, and what they fade to if nothing more happens
                                    z       now       +1d       +2d       +4d       +7d      +14d      +30d
   opens_7d                      1.20      3.40      3.08      2.79      2.29      1.70      0.85      0.17
+  spend_30d EUR                    -      1235      1206      1179      1126      1050       893       617
   since_order                      -       400       400       400       400       400       400       400
   ... and 1 that stay 0
 
