@@ -27,6 +27,7 @@ struct eddy_kafka_source {
   bool nudged;             /* since the queue was last above the low mark */
   char trouble[256];       /* what librdkafka said last of a broker */
   bool said;               /* since a record came last */
+  bool joined, assigned;   /* asked to; had an assignment, ever */
 };
 
 void eddy_kafka_source_prefer(rd_kafka_conf_t *conf) {
@@ -82,6 +83,7 @@ static void log_failure(const struct eddy_kafka_source *source, const char *what
 }
 
 static void gain(struct eddy_kafka_source *source, rd_kafka_topic_partition_list_t *partitions) {
+  source->assigned = true;
   if (source->handler.assigned(source->handler.ctx, partitions) != 0) {
     for (int i = 0; i < partitions->cnt; i++) partitions->elems[i].offset = 0; /* paused for good */
   }
@@ -143,6 +145,7 @@ int eddy_kafka_source_subscribe(struct eddy_kafka_source *source, char *why, siz
   rd_kafka_topic_partition_list_add(topics, source->topic, RD_KAFKA_PARTITION_UA);
   rd_kafka_resp_err_t error = rd_kafka_subscribe(source->client, topics);
   rd_kafka_topic_partition_list_destroy(topics);
+  source->joined = !error;
   if (error) snprintf(why, why_size, "%s", rd_kafka_err2str(error));
   return error ? -1 : 0;
 }
@@ -164,13 +167,23 @@ static bool leave_group(struct eddy_kafka_source *source) {
   return closed;
 }
 
+/* librdkafka before 2.3 aborts when it frees a member of a cooperative-sticky group between the answer to its join and its
+ * first assignment (its issue 4312). */
+static bool may_be_freed(const struct eddy_kafka_source *source) {
+  return !source->joined || source->assigned || rd_kafka_version() >= 0x02030000;
+}
+
 void eddy_kafka_source_close(struct eddy_kafka_source *source) {
   if (!source) return;
   rd_kafka_queue_io_event_enable(source->queue, -1, NULL, 0);
   bool closed = leave_group(source);
   rd_kafka_queue_destroy(source->queue);
-  /* One that does not come to an end (seen when a partition was lost) is left behind rather than waited for. */
-  if (!closed) return;
+  /* One that does not come to an end (seen when a partition was lost) is left behind rather than waited for; silent, for the
+   * logger may go before it. */
+  if (!closed || !may_be_freed(source)) {
+    rd_kafka_set_log_level(source->client, 0);
+    return;
+  }
   rd_kafka_destroy(source->client);
   free(source->topic);
   free(source);

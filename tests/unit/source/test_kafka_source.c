@@ -51,19 +51,20 @@ static void fatal(void *ctx, rd_kafka_resp_err_t error, const char *reason) {
 
 static void fill(int count) {
   for (int i = 0; i < count; i++) {
-    rd_kafka_resp_err_t error = rd_kafka_producev(host, RD_KAFKA_V_TOPIC("in"), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE("v", 1),
-                                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+    rd_kafka_resp_err_t error =
+        rd_kafka_producev(host, RD_KAFKA_V_TOPIC("in"), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE("v", 1),
+                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
     assert_int_equal(error, 0);
   }
   assert_int_equal(rd_kafka_flush(host, 10000), 0);
 }
 
-static struct eddy_kafka_source *open_source(struct seen *seen, int fd) {
+static struct eddy_kafka_source *open_member(struct seen *seen, int fd, const char *group) {
   char why[256];
   rd_kafka_conf_t *conf = rd_kafka_conf_new();
   eddy_kafka_source_prefer(conf);
   rd_kafka_conf_set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(cluster), why, sizeof(why));
-  rd_kafka_conf_set(conf, "group.id", "g", why, sizeof(why));
+  rd_kafka_conf_set(conf, "group.id", group, why, sizeof(why));
   rd_kafka_conf_set(conf, "fetch.wait.max.ms", "10", why, sizeof(why));
   struct eddy_kafka_source_options options = {
       .conf = conf, .topic = "in", .wake_fd = fd, .handler = {assigned, revoked, unreachable, fatal, seen}};
@@ -71,6 +72,10 @@ static struct eddy_kafka_source *open_source(struct seen *seen, int fd) {
   assert_int_equal(eddy_kafka_source_open(&source, &options, why, sizeof(why)), 0);
   assert_int_equal(eddy_kafka_source_subscribe(source, why, sizeof(why)), 0);
   return source;
+}
+
+static struct eddy_kafka_source *open_source(struct seen *seen, int fd) {
+  return open_member(seen, fd, "g");
 }
 
 static void poll_once(struct eddy_kafka_source *source, struct seen *seen) {
@@ -157,7 +162,30 @@ static int drop(void **state) {
   return 0;
 }
 
+/* Members that leave at every stage of their first join: between the answer to JoinGroup and the first assignment librdkafka
+ * before 2.3 could not be freed (its issue 4312). Slow answers make that time long. */
+static void test_leaving_while_joining(void **state) {
+  (void)state;
+  enum { MEMBERS = 30, FIRST_MS = 2700, STEP_MS = 40 };
+  struct eddy_kafka_source *sources[MEMBERS];
+  struct seen seen = {0};
+  int fd = eventfd(0, EFD_NONBLOCK);
+  rd_kafka_mock_broker_set_rtt(cluster, 1, 100);
+  for (int i = 0; i < MEMBERS; i++) {
+    char group[16];
+    snprintf(group, sizeof(group), "leaving-%d", i);
+    sources[i] = open_member(&seen, fd, group);
+  }
+  nanosleep(&(struct timespec){.tv_sec = FIRST_MS / 1000, .tv_nsec = FIRST_MS % 1000 * 1000000}, NULL);
+  for (int i = 0; i < MEMBERS; i++) {
+    eddy_kafka_source_close(sources[i]);
+    nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000}, NULL);
+  }
+  rd_kafka_mock_broker_set_rtt(cluster, 1, 0);
+  close(fd);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_course)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_course), cmocka_unit_test(test_leaving_while_joining)};
   return cmocka_run_group_tests(tests, make, drop);
 }
