@@ -84,11 +84,14 @@ static bool same_way(const struct eddy_flow *flow, const struct eddy_recent_entr
          flow->to == entry->to;
 }
 
-/* Open addressing while it is filled: a flow without a count is a free place. */
+enum { PROBES_MAX = 32 };
+
+/* Open addressing while it is filled: a flow without a count is a free place. Nearly full, new pairs are left out: a worker may
+ * wait for the lock. */
 static void count_move(struct eddy_flows *flows, const struct eddy_recent_entry *entry) {
   uint64_t ways = ((uint64_t)entry->from << 32 | entry->to) ^ (uint64_t)entry->has_from << 63 ^ (uint64_t)entry->has_to << 31;
   size_t at = eddy_hash_mix(ways) % EDDY_FLOWS_MAX;
-  for (size_t tried = 0; tried < EDDY_FLOWS_MAX; tried++, at = (at + 1) % EDDY_FLOWS_MAX) {
+  for (size_t tried = 0; tried < PROBES_MAX; tried++, at = (at + 1) % EDDY_FLOWS_MAX) {
     struct eddy_flow *flow = &flows->flows[at];
     if (flow->count > 0 && !same_way(flow, entry)) continue;
     if (flow->count == 0) {

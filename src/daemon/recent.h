@@ -43,7 +43,7 @@ struct eddy_flow {
 struct eddy_flows {
   int64_t since; /* wall clock: before it nothing is counted; moved on to where a ring begins */
   size_t count;
-  struct eddy_flow flows[EDDY_FLOWS_MAX]; /* what is more than this many pairs is left out */
+  struct eddy_flow flows[EDDY_FLOWS_MAX]; /* what is more than about this many pairs is left out */
 };
 /* Adds the moves of one worker to `flows` (set `since`, all else zero, before the first). Call eddy_recent_begins() of all
  * workers first, so that all count the same span. */

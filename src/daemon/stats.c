@@ -168,7 +168,7 @@ size_t eddy_board_triggers(struct eddy_worker_stats *stats, uint64_t *cursor, st
   const struct eddy_board *board = &stats->board;
   uint64_t first = board->trigger_count > EDDY_BOARD_RING ? board->trigger_count - EDDY_BOARD_RING : 0;
   if (*cursor < first) {
-    if (*cursor > 0) *skipped += first - *cursor; /* whoever begins has missed nothing */
+    *skipped += first - *cursor;
     *cursor = first;
   }
   while (count < max && *cursor < board->trigger_count) triggers[count++] = board->triggers[(*cursor)++ % EDDY_BOARD_RING];

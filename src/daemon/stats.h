@@ -85,7 +85,7 @@ enum eddy_stage {
 struct eddy_board_trigger {
   uint64_t trigger_id[2];
   char trigger[EDDY_NAME_MAX + 1];
-  char user[EDDY_BOARD_TEXT];
+  char user[256]; /* whole: people look it up */
   char subject[EDDY_BOARD_TEXT];
   char cart[EDDY_BOARD_TEXT];   /* "2 x shoe, 1 x hat" */
   char reason[EDDY_BOARD_TEXT]; /* "product_added at ..., then no order_completed for 1h" */
@@ -187,8 +187,8 @@ void eddy_stage_add(struct eddy_worker_stats *stats, enum eddy_stage stage, int6
 void eddy_board_partitions(struct eddy_worker_stats *stats, const struct eddy_board_partition *partitions, size_t count);
 /* Puts a fired trigger on the board. */
 void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *spec, const struct eddy_effect *effect);
-/* The triggers since *cursor (0: all that are kept), oldest first, at most `max`: moves the cursor on, returns how many. What
- * the ring no longer had is added to *skipped. */
+/* The triggers since *cursor (0: from the first one on), oldest first, at most `max`: moves the cursor on, returns how many.
+ * What the ring no longer had is added to *skipped. */
 size_t eddy_board_triggers(struct eddy_worker_stats *stats, uint64_t *cursor, struct eddy_board_trigger *triggers, size_t max,
                            uint64_t *skipped);
 /* Replaces the segments: sizes[i] = users of slot i of `model` (NULL = no model). */

@@ -116,7 +116,7 @@ static void answer_page(struct eddy_http_reply *reply) {
   struct eddy_str page = eddy_page();
   reply->type = "text/html; charset=utf-8";
   reply->headers = eddy_page_headers();
-  if (eddy_buffer_append(&reply->body, page.data, page.len) != 0) reply->status = 500;
+  if (!reply->headers || eddy_buffer_append(&reply->body, page.data, page.len) != 0) reply->status = 500;
 }
 
 static void answer_segments(struct eddy_status *status, const struct eddy_pipeline_stats *stats,

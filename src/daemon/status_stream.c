@@ -8,11 +8,12 @@
 #include "daemon/status_parts.h"
 #include "daemon/user_json.h"
 
-enum { BATCH_MAX = EDDY_BOARD_RING, STILL_HERE_MS = 10000 };
+enum { BATCH_MAX = 4 * EDDY_BOARD_RING, STILL_HERE_MS = 10000 };
 
 struct stream {
   struct eddy_status *status;
   struct eddy_trigger_cursor cursor;
+  bool begun;               /* whoever begins has missed nothing */
   uint64_t number, skipped; /* skipped: said so */
   int64_t said_at;          /* monotonic */
   struct eddy_board_trigger triggers[BATCH_MAX];
@@ -69,6 +70,8 @@ static void put_triggers(struct stream *stream, struct eddy_buffer *out) {
 }
 
 static void put_skipped(struct stream *stream, struct eddy_buffer *out) {
+  if (!stream->begun) stream->skipped = stream->cursor.skipped;
+  stream->begun = true;
   if (stream->cursor.skipped == stream->skipped) return;
   put_event(out, "skipped", json_pack("{s:I}", "count", (json_int_t)(stream->cursor.skipped - stream->skipped)));
   stream->skipped = stream->cursor.skipped;

@@ -185,8 +185,13 @@ static void say_pending(struct story *story) {
   say_time(&story->text, fires ? "fires at " : "due at ", story->trigger->due_at);
   say_cart(story);
   say(&story->text, " unless ");
-  say_types(&story->text, story->spec->without ? story->spec->without : story->spec->after);
-  say(&story->text, " comes first");
+  if (story->spec->without) {
+    say_types(&story->text, story->spec->without);
+    say(&story->text, " comes first or ");
+  }
+  say(&story->text, "another ");
+  say_types(&story->text, story->spec->after);
+  say(&story->text, " puts it off");
   if (first) say_outcome(story, first->outcome);
   if (more > 0) say(&story->text, "; %u more deadline%s after it", more, more > 1 ? "s" : "");
 }
