@@ -26,9 +26,15 @@ def run(command, folder, timeout=120):
 def test_every_command_is_known_here():
     assert commands() == ["./eddy demo", "./eddy test", "./eddy generate --users 500 --events 20000 -o events.jsonl",
                           "./eddy replay events.jsonl > effects.jsonl", "./eddy validate -c eddy.yaml", "./eddy topics create -c eddy.yaml",
-                          "./eddy check -c eddy.yaml", "./eddy run -c eddy.yaml", "./eddy top -c eddy.yaml", "./eddy dlq list -c eddy.yaml",
+                          "./eddy check -c eddy.yaml", "./eddy run -c eddy.yaml", "./eddy top -c eddy.yaml", "./eddy explain -c eddy.yaml ann",
+                          "./eddy dlq list -c eddy.yaml",
                           "./eddy dlq retry -c eddy.yaml --code unknown_schema", "./eddy config show --effective -c eddy.yaml"]
     # `./eddy test` runs this file; what needs a broker is in tests/integration.
+
+
+def test_pictures_and_pages_are_there():
+    linked = re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", README)
+    assert linked and all((SOURCE / path).exists() for path in linked), linked
 
 
 def test_demo_shows_first_results_soon(tmp_path):
@@ -65,9 +71,10 @@ def test_what_watches_and_explains(tmp_path):
         probe.bind(("127.0.0.1", 0))
         closed = f"127.0.0.1:{probe.getsockname()[1]}"
         (tmp_path / "eddy.yaml").write_text(blocks("yaml")[0] + f"http: {{listen: '{closed}'}}\n")
-        top, dlq, retry, show = (f"KAFKA={closed} {command}" for command in commands()[-4:])
+        top, explain, dlq, retry, show = (f"KAFKA={closed} {command}" for command in commands()[-5:])
         assert run(show, tmp_path).returncode == 0 and f"brokers: {closed}\n" in run(show, tmp_path).stdout
         assert run(top, tmp_path).returncode == 69
+        assert run(explain, tmp_path).returncode == 69
         for command in (dlq, retry):
             result = run(command, tmp_path)
             assert result.returncode == 69 and "no broker at" in result.stderr, result.stderr
