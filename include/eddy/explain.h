@@ -115,7 +115,10 @@ struct eddy_explanation {
   bool consent_withdrawn;                 /* as of now */
 };
 
-/* 0 or EDDY_E_NOT_FOUND. Changes nothing but the engine's working memory, allocates nothing. Cost: that of some events. */
-int eddy_engine_explain(const struct eddy_engine *engine, struct eddy_str user_id, struct eddy_explanation *explanation);
+/* 0 or EDDY_E_NOT_FOUND. `published_at`: when something that is due would be published, as the argument `now` of the engine's
+ * other calls (EDDY_TIME_NONE = partition time). Changes nothing but the engine's working memory, allocates nothing. Cost: that
+ * of some events. */
+int eddy_engine_explain(const struct eddy_engine *engine, struct eddy_str user_id, int64_t published_at,
+                        struct eddy_explanation *explanation);
 
 #endif

@@ -119,15 +119,18 @@ static void read_consent(const struct eddy_tail *tail, struct eddy_explanation *
   explanation->consent_withdrawn = eddy_consent_withdrawn(tail, after(explanation->now));
 }
 
-static void explain_tail(const struct eddy_engine *engine, const struct eddy_profile *profile,
+static void explain_tail(const struct eddy_engine *engine, const struct eddy_profile *profile, int64_t published_at,
                          struct eddy_explanation *explanation) {
   struct eddy_tail *tail = &engine->scratch->tail;
   int error = eddy_tail_decode(tail, profile->tail, profile->tail_size);
   EDDY_ASSERT(error == 0);
   read_carts(engine, tail, explanation);
   read_consent(tail, explanation);
-  struct eddy_known known = {
-      .compiled = &engine->compiled, .profile = profile, .tail = tail, .partition_time = engine->partition_time};
+  struct eddy_known known = {.compiled = &engine->compiled,
+                             .profile = profile,
+                             .tail = tail,
+                             .partition_time = engine->partition_time,
+                             .published_at = published_at};
   eddy_explain_triggers(&known, explanation);
 }
 
@@ -148,7 +151,8 @@ static void begin(const struct eddy_engine *engine, const struct eddy_profile *p
   memset(explanation->features, 0, sizeof explanation->features);
 }
 
-int eddy_engine_explain(const struct eddy_engine *engine, struct eddy_str user_id, struct eddy_explanation *explanation) {
+int eddy_engine_explain(const struct eddy_engine *engine, struct eddy_str user_id, int64_t published_at,
+                        struct eddy_explanation *explanation) {
   if (user_id.len == 0) return EDDY_E_NOT_FOUND;
   uint32_t slot = eddy_profile_table_find(&engine->table, eddy_profile_table_hash(&engine->table, user_id), user_id);
   if (slot == EDDY_SLOT_NONE) return EDDY_E_NOT_FOUND;
@@ -156,6 +160,6 @@ int eddy_engine_explain(const struct eddy_engine *engine, struct eddy_str user_i
   begin(engine, profile, explanation);
   project_features(engine, profile, explanation);
   explain_segment(engine, profile, explanation);
-  explain_tail(engine, profile, explanation);
+  explain_tail(engine, profile, published_at, explanation);
   return 0;
 }

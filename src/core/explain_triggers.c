@@ -191,6 +191,9 @@ static void find_end(const struct work *work, uint16_t position, struct eddy_exp
     which = 0;
   }
   if (end == EDDY_TIME_NONE || end < trigger->seen_at) return;
+  /* Later than the last deadline it has ended nothing. */
+  bool known = trigger->seen_at != EDDY_TIME_NONE;
+  if (known && end > eddy_time_add(trigger->seen_at, spec->wait_ms[spec->step_count - 1])) return;
   trigger->ended_at = end;
   trigger->ended_by = which;
 }
@@ -226,7 +229,8 @@ void eddy_explain_triggers(const struct eddy_known *known, struct eddy_explanati
   list_decided(&work);
   note_decided(&work);
   eddy_triggers_visit_closed(spec, known->tail, note_marked, note_emptied, &work);
-  eddy_triggers_foresee(spec, known->tail, known->partition_time, note_pending, &work); /* last: it leaves marks */
+  eddy_triggers_foresee(spec, known->tail, known->partition_time, known->published_at, note_pending,
+                        &work); /* last: it leaves marks */
   for (uint16_t i = 0; i < spec->trigger_count; i++) {
     judge_past(&work, i);
     if (spec->triggers[i].mode == EDDY_MODE_OFF) explanation->triggers[i].standing = EDDY_STANDING_OFF;

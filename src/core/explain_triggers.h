@@ -12,8 +12,8 @@
 struct eddy_known {
   const struct eddy_spec_compiled *compiled;
   const struct eddy_profile *profile;
-  struct eddy_tail *tail; /* the profile's */
-  int64_t partition_time;
+  struct eddy_tail *tail;               /* the profile's */
+  int64_t partition_time, published_at; /* of what is due: EDDY_TIME_NONE = partition time */
 };
 
 /* `now`, the features and the lines of the carts are in the explanation already. */

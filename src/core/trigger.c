@@ -448,8 +448,8 @@ int eddy_triggers_decide(const struct eddy_decision *decision, struct eddy_tail 
 /* For people who ask
  * ---------------------------------------------------------------------------------------------------------*/
 
-void eddy_triggers_foresee(const struct eddy_spec *spec, struct eddy_tail *tail, int64_t partition_time, eddy_foreseen_fn fn,
-                           void *ctx) {
+void eddy_triggers_foresee(const struct eddy_spec *spec, struct eddy_tail *tail, int64_t partition_time, int64_t published_at,
+                           eddy_foreseen_fn fn, void *ctx) {
   struct eddy_counters counters = {0};
   struct eddy_decision decision = {.spec = spec, .partition_time = partition_time, .counters = &counters};
   struct eddy_deadline deadline;
@@ -458,7 +458,8 @@ void eddy_triggers_foresee(const struct eddy_spec *spec, struct eddy_tail *tail,
     drop_old_marks(spec, tail);
   }
   while (found) {
-    decision.now = deadline.due > partition_time ? deadline.due : partition_time;
+    int64_t decided_at = deadline.due > partition_time ? deadline.due : partition_time;
+    decision.now = decided_at > published_at ? decided_at : published_at; /* EDDY_TIME_NONE is the least */
     enum eddy_suppression outcome = suppression_of(&decision, tail, &deadline);
     fn(ctx, &deadline, outcome);
     leave_mark(&decision, tail, &deadline, outcome == EDDY_SUPPRESS_NONE || outcome == EDDY_SUPPRESS_SHADOW);

@@ -49,8 +49,8 @@ int eddy_triggers_decide(const struct eddy_decision *decision, struct eddy_tail 
 /* Calls `fn` with what eddy_triggers_decide() would decide, in that order, as partition time goes on and nothing more happens;
  * each in time, but for what is due already. Marks are left in the tail on the way as deciding would leave them. */
 typedef void (*eddy_foreseen_fn)(void *ctx, const struct eddy_deadline *deadline, enum eddy_suppression outcome);
-void eddy_triggers_foresee(const struct eddy_spec *spec, struct eddy_tail *tail, int64_t partition_time, eddy_foreseen_fn fn,
-                           void *ctx);
+void eddy_triggers_foresee(const struct eddy_spec *spec, struct eddy_tail *tail, int64_t partition_time, int64_t published_at,
+                           eddy_foreseen_fn fn, void *ctx);
 
 /* Calls the functions for every open deadline that a mark closes, or else its emptied cart; in no particular order. */
 void eddy_triggers_visit_closed(const struct eddy_spec *spec, const struct eddy_tail *tail, eddy_deadline_fn marked,

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/clock.h"
 #include "daemon/user_json.h"
 
-enum { RECENT_SHOWN_MAX = 32, NAME_ROOM = 2 * EDDY_NAME_MAX + 16, TEXT_ROOM = 2 * NAME_ROOM + 64 };
+enum { ANSWERS_PER_TICK = 4, RECENT_SHOWN_MAX = 32, NAME_ROOM = 2 * EDDY_NAME_MAX + 16, TEXT_ROOM = 2 * NAME_ROOM + 64 };
 
 /* What happened lately --------------------------------------------------------------------------------------------------------
  */
@@ -67,7 +68,7 @@ static struct eddy_partition *home_of(const struct eddy_worker *worker, struct e
                                       struct eddy_explanation *explanation) {
   for (int32_t i = 0; i < worker->partition_count; i++) {
     struct eddy_partition *partition = eddy_worker_live(worker, i);
-    if (partition && eddy_engine_explain(partition->engine, user, explanation) == 0) return partition;
+    if (partition && eddy_engine_explain(partition->engine, user, eddy_clock_wall(), explanation) == 0) return partition;
   }
   return NULL;
 }
@@ -113,7 +114,7 @@ static void answer(const struct eddy_worker *worker, struct eddy_question *quest
 void eddy_answer_questions(struct eddy_worker *worker) {
   struct eddy_question *question = eddy_mailbox_take(&worker->mailbox);
   struct eddy_explanation *explanation = question ? malloc(sizeof(*explanation)) : NULL;
-  for (; question; question = eddy_mailbox_take(&worker->mailbox)) {
+  for (int i = 0; question; question = ++i < ANSWERS_PER_TICK ? eddy_mailbox_take(&worker->mailbox) : NULL) {
     if (explanation) answer(worker, question, explanation);
     eddy_question_drop(question);
   }

@@ -4,7 +4,8 @@
 
 #include "daemon/worker_state.h"
 
-/* Answers all questions of the mailbox, a fraction of a millisecond each; a moment if there are none. */
+/* Answers some questions of the mailbox, about a millisecond each, so that whoever asks much holds up nobody else; a moment if
+ * there are none. */
 void eddy_answer_questions(struct eddy_worker *worker);
 
 #endif

@@ -12,10 +12,10 @@
 struct walk {
   const struct eddy_config *running, *fresh;
   const struct eddy_config_section *section;
-  const void *old, *new; /* bases of the section's keys */
-  size_t base;           /* offset of both in struct eddy_config, where live values are */
-  const char *item;      /* name of the item, NULL: not in a list */
-  bool fixed;            /* nothing here is live now */
+  const void *old, *next; /* bases of the section's keys */
+  size_t base;            /* offset of both in struct eddy_config, where live values are */
+  const char *item;       /* name of the item, NULL: not in a list */
+  bool fixed;             /* nothing here is live now */
   eddy_config_change_fn call;
   void *ctx;
 };
@@ -36,25 +36,25 @@ static eddy_config_same_fn same_of(const struct eddy_config_key *key) {
 }
 
 struct values {
-  char *old, *new; /* NULL: none */
+  char *old, *next; /* NULL: none */
 };
 
 static struct values values_of(const struct walk *walk, const struct eddy_config_key *key) {
-  return (struct values){eddy_config_text_of(key, walk->old), eddy_config_text_of(key, walk->new)};
+  return (struct values){eddy_config_text_of(key, walk->old), eddy_config_text_of(key, walk->next)};
 }
 
 static void values_free(const struct values *values) {
   free(values->old);
-  free(values->new);
+  free(values->next);
 }
 
 static bool texts_are_same(const struct values *values) {
-  return values->old && values->new ? strcmp(values->old, values->new) == 0 : values->old == values->new;
+  return values->old && values->next ? strcmp(values->old, values->next) == 0 : values->old == values->next;
 }
 
 static bool differs(const struct walk *walk, const struct eddy_config_key *key, const struct values *values) {
   eddy_config_same_fn same = same_of(key);
-  return same ? !same(key, walk->old, walk->new) : !texts_are_same(values);
+  return same ? !same(key, walk->old, walk->next) : !texts_are_same(values);
 }
 
 static bool key_differs(const struct walk *walk, const struct eddy_config_key *key) {
@@ -80,8 +80,8 @@ static bool partner_differs(const struct walk *walk, const char *name) {
 }
 
 static bool is_live(const struct walk *walk, const struct eddy_config_key *key, const struct values *values) {
-  if (!key->live || walk->fixed || !values->old || !values->new) return false;
-  if (key->live_but && (strcmp(values->old, key->live_but) == 0 || strcmp(values->new, key->live_but) == 0)) return false;
+  if (!key->live || walk->fixed || !values->old || !values->next) return false;
+  if (key->live_but && (strcmp(values->old, key->live_but) == 0 || strcmp(values->next, key->live_but) == 0)) return false;
   return !key->live_with || !partner_differs(walk, key->live_with);
 }
 
@@ -107,7 +107,7 @@ static void compare_key(const struct walk *walk, const struct eddy_config_key *k
   const char *none = key->fallback ? key->fallback : "none";
   if (differs(walk, key, &values)) {
     struct eddy_config_change change = {.from = values.old ? values.old : none,
-                                        .to = values.new ? values.new : none,
+                                        .to = values.next ? values.next : none,
                                         .live = is_live(walk, key, &values),
                                         .at = walk->base + key->offset,
                                         .size = key->size};
@@ -133,12 +133,12 @@ static const char *shown(const struct eddy_property_setting *setting) {
 }
 
 static bool tell_property(const struct walk *walk, const char *name) {
-  const struct eddy_property_setting *old = find_property(walk->running, name), *new = find_property(walk->fresh, name);
-  if (old && new &&strcmp(old->value, new->value) == 0) return false;
+  const struct eddy_property_setting *old = find_property(walk->running, name), *next = find_property(walk->fresh, name);
+  if (old && next && strcmp(old->value, next->value) == 0) return false;
   char key[160];
   snprintf(key, sizeof(key), "properties.%s", name);
-  bool hidden = old && new &&strcmp(shown(old), shown(new)) == 0;
-  if (walk->call) tell(walk, key, shown(old), hidden ? CHANGED : shown(new));
+  bool hidden = old && next && strcmp(shown(old), shown(next)) == 0;
+  if (walk->call) tell(walk, key, shown(old), hidden ? CHANGED : shown(next));
   return true;
 }
 
@@ -178,7 +178,7 @@ static void compare_section(const struct walk *walk) {
 struct list {
   uint16_t (*count)(const struct eddy_spec *spec);
   const char *(*name)(const struct eddy_spec *spec, uint16_t position);
-  void (*compare)(struct walk *walk, uint16_t old, uint16_t new);
+  void (*compare)(struct walk *walk, uint16_t old, uint16_t next);
 };
 
 static uint16_t find_item(const struct list *list, const struct eddy_spec *spec, const char *name) {
@@ -194,21 +194,21 @@ static bool same_names(const struct list *list, const struct eddy_spec *one, con
 }
 
 static void compare_list(struct walk *walk, const struct list *list) {
-  const struct eddy_spec *old = &walk->running->spec, *new = &walk->fresh->spec;
-  bool same = same_names(list, old, new), other_items = false;
+  const struct eddy_spec *old = &walk->running->spec, *next = &walk->fresh->spec;
+  bool same = same_names(list, old, next), other_items = false;
   for (uint16_t i = 0; i < list->count(old); i++) {
     walk->item = list->name(old, i);
     walk->fixed = !same;
-    uint16_t there = find_item(list, new, walk->item);
-    if (there < list->count(new)) {
+    uint16_t there = find_item(list, next, walk->item);
+    if (there < list->count(next)) {
       list->compare(walk, i, there);
     } else {
       tell(walk, NULL, "there", "removed");
       other_items = true;
     }
   }
-  for (uint16_t i = 0; i < list->count(new); i++) {
-    walk->item = list->name(new, i);
+  for (uint16_t i = 0; i < list->count(next); i++) {
+    walk->item = list->name(next, i);
     if (find_item(list, old, walk->item) < list->count(old)) continue;
     tell(walk, NULL, "none", "added");
     other_items = true;
@@ -226,17 +226,17 @@ static const char *feature_name(const struct eddy_spec *spec, uint16_t position)
 }
 
 /* Keys without a meaning for either fold hold nothing. */
-static void compare_feature(struct walk *walk, uint16_t old, uint16_t new) {
+static void compare_feature(struct walk *walk, uint16_t old, uint16_t next) {
   struct eddy_feature_draft one = eddy_config_draft_of(&walk->running->spec, old);
-  struct eddy_feature_draft other = eddy_config_draft_of(&walk->fresh->spec, new);
+  struct eddy_feature_draft other = eddy_config_draft_of(&walk->fresh->spec, next);
   walk->old = &one;
-  walk->new = &other;
+  walk->next = &other;
   for (size_t i = 0; i < walk->section->count; i++) {
     const struct eddy_config_key *key = &walk->section->keys[i];
     if (eddy_config_feature_takes(one.spec.fold, key->name) && eddy_config_feature_takes(other.spec.fold, key->name))
       compare_key(walk, key);
   }
-  walk->old = walk->new = NULL; /* the drafts end here */
+  walk->old = walk->next = NULL; /* the drafts end here */
 }
 
 static uint16_t trigger_count(const struct eddy_spec *spec) {
@@ -251,9 +251,9 @@ static size_t trigger_at(uint16_t position) {
   return offsetof(struct eddy_config, spec.triggers) + position * sizeof(struct eddy_trigger_spec);
 }
 
-static void compare_trigger(struct walk *walk, uint16_t old, uint16_t new) {
+static void compare_trigger(struct walk *walk, uint16_t old, uint16_t next) {
   walk->old = &walk->running->spec.triggers[old];
-  walk->new = &walk->fresh->spec.triggers[new];
+  walk->next = &walk->fresh->spec.triggers[next];
   walk->base = trigger_at(old);
   for (size_t i = 0; i < walk->section->count && !walk->fixed; i++) {
     const struct eddy_config_key *key = &walk->section->keys[i];
@@ -272,7 +272,7 @@ void eddy_config_diff(const struct eddy_config *running, const struct eddy_confi
                         .fresh = fresh,
                         .section = &eddy_config_sections[i],
                         .old = running,
-                        .new = fresh,
+                        .next = fresh,
                         .call = call,
                         .ctx = ctx};
     if (walk.section->list)

@@ -22,6 +22,7 @@ static int emit_one(struct eddy_worker *worker, struct eddy_partition *partition
   if (effect->kind == EDDY_TRIGGER_SUPPRESSED) {
     eddy_stat_add(&worker->stats.suppressed_by[effect->as.trigger.suppression], 1);
   }
+  if (effect->kind == EDDY_PROFILE_ERASED) eddy_board_forget(&worker->stats, effect->user_id);
   if (effect->kind == EDDY_TRIGGER_FIRED) {
     eddy_board_show(&worker->stats, &partition->spec, effect);
     partition->has_trigger = true;

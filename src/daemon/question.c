@@ -15,6 +15,7 @@ struct eddy_question {
   int32_t input_partitions;
   void (*settled)(void *ctx);
   void *ctx;
+  bool left; /* by its asker */
 };
 
 struct eddy_question *eddy_question_new(struct eddy_str user_id, uint32_t workers, void (*settled)(void *ctx), void *ctx) {
@@ -53,6 +54,7 @@ void eddy_question_drop(struct eddy_question *question) {
 void eddy_question_leave(struct eddy_question *question) {
   pthread_mutex_lock(&question->lock);
   question->settled = NULL;
+  question->left = true;
   pthread_mutex_unlock(&question->lock);
   eddy_question_drop(question);
 }
@@ -122,8 +124,28 @@ void eddy_mailbox_fini(struct eddy_mailbox *mailbox) {
   pthread_mutex_destroy(&mailbox->lock);
 }
 
+static bool is_left(struct eddy_question *question) {
+  pthread_mutex_lock(&question->lock);
+  bool left = question->left;
+  pthread_mutex_unlock(&question->lock);
+  return left;
+}
+
+/* A worker that waits for a broker takes nothing: those who asked have their own patience. */
+static void drop_left(struct eddy_mailbox *mailbox) {
+  size_t kept = 0;
+  for (size_t i = 0; i < mailbox->count; i++) {
+    if (is_left(mailbox->questions[i]))
+      eddy_question_drop(mailbox->questions[i]);
+    else
+      mailbox->questions[kept++] = mailbox->questions[i];
+  }
+  mailbox->count = kept;
+}
+
 void eddy_mailbox_put(struct eddy_mailbox *mailbox, struct eddy_question *question) {
   pthread_mutex_lock(&mailbox->lock);
+  drop_left(mailbox);
   if (mailbox->count < EDDY_MAILBOX_MAX) {
     hold(question);
     mailbox->questions[mailbox->count++] = question;

@@ -49,7 +49,7 @@ struct eddy_mailbox {
 void eddy_mailbox_init(struct eddy_mailbox *mailbox);
 /* Drops what nobody took. */
 void eddy_mailbox_fini(struct eddy_mailbox *mailbox);
-/* Left out if the box is full: then the question stays open. */
+/* Left out if the box is full of questions that somebody waits for: then it stays open. */
 void eddy_mailbox_put(struct eddy_mailbox *mailbox, struct eddy_question *question);
 /* The next one, to be dropped by the caller, or NULL. */
 struct eddy_question *eddy_mailbox_take(struct eddy_mailbox *mailbox);

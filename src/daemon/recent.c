@@ -36,8 +36,18 @@ static struct eddy_recent_entry of_trigger(const struct eddy_trigger_fired *trig
       .at = trigger->fired_at, .trigger = trigger->trigger, .suppression = (uint8_t)trigger->suppression};
 }
 
+static bool is_trigger(const struct eddy_effect *effect) {
+  return effect->kind == EDDY_TRIGGER_FIRED || effect->kind == EDDY_TRIGGER_SUPPRESSED;
+}
+
 static bool is_of_interest(const struct eddy_effect *effect) {
-  return effect->kind == EDDY_SEGMENT_CHANGED || effect->kind == EDDY_TRIGGER_FIRED || effect->kind == EDDY_TRIGGER_SUPPRESSED;
+  return effect->kind == EDDY_SEGMENT_CHANGED || is_trigger(effect) || effect->kind == EDDY_PROFILE_ERASED;
+}
+
+static struct eddy_recent_entry entry_of(const struct eddy_effect *effect) {
+  if (effect->kind == EDDY_SEGMENT_CHANGED) return of_change(&effect->as.segment);
+  if (is_trigger(effect)) return of_trigger(&effect->as.trigger);
+  return (struct eddy_recent_entry){.at = effect->as.erased.erased_at};
 }
 
 void eddy_recent_note(struct eddy_recent *recent, const struct eddy_effect *effects, size_t count, int64_t now) {
@@ -46,7 +56,7 @@ void eddy_recent_note(struct eddy_recent *recent, const struct eddy_effect *effe
     const struct eddy_effect *effect = &effects[i];
     if (!is_of_interest(effect)) continue;
     struct eddy_recent_entry *entry = &recent->entries[recent->noted++ % EDDY_RECENT_MAX];
-    *entry = effect->kind == EDDY_SEGMENT_CHANGED ? of_change(&effect->as.segment) : of_trigger(&effect->as.trigger);
+    *entry = entry_of(effect);
     entry->user = eddy_hash_stable(effect->user_id.data, effect->user_id.len);
     entry->noted_at = now;
     entry->kind = (uint8_t)effect->kind;
@@ -71,7 +81,9 @@ size_t eddy_recent_of_user(struct eddy_recent *recent, struct eddy_str user_id, 
   pthread_mutex_lock(&recent->lock);
   for (uint64_t i = 0; i < kept(recent) && found < max; i++) {
     const struct eddy_recent_entry *entry = entry_back(recent, i);
-    if (entry->user == user) entries[found++] = *entry;
+    if (entry->user != user) continue;
+    if (entry->kind == EDDY_PROFILE_ERASED) break; /* what was before it is nobody's business any more */
+    entries[found++] = *entry;
   }
   pthread_mutex_unlock(&recent->lock);
   return found;

@@ -20,7 +20,7 @@ struct eddy_recent_entry {
   int64_t noted_at;  /* wall clock */
   uint32_t from, to; /* segment ids */
   uint16_t trigger;  /* position in the spec */
-  uint8_t kind;      /* enum eddy_effect_kind: a change, or a trigger fired or suppressed */
+  uint8_t kind;      /* enum eddy_effect_kind: a change, a trigger fired or suppressed, an erasure */
   uint8_t suppression;
   bool has_from, has_to;
 };
@@ -31,7 +31,7 @@ void eddy_recent_free(struct eddy_recent *recent);
 /* Takes what of the effects is of interest. */
 void eddy_recent_note(struct eddy_recent *recent, const struct eddy_effect *effects, size_t count, int64_t now);
 
-/* The newest of one user, newest first; returns how many were written to `entries`. */
+/* The newest of one user since it was erased last, newest first; returns how many were written to `entries`. */
 size_t eddy_recent_of_user(struct eddy_recent *recent, struct eddy_str user_id, struct eddy_recent_entry *entries, size_t max);
 
 /* Who moved between segments. */

@@ -39,6 +39,7 @@ static void merge_triggers(struct eddy_pipeline_stats *sum, const struct eddy_bo
   for (uint64_t i = 0; i < shown; i++) {
     const struct eddy_board_trigger *trigger = &board->triggers[(board->trigger_count - 1 - i) % EDDY_BOARD_RING];
     uint16_t at = 0;
+    if (trigger->user[0] == 0) continue;
     while (at < sum->trigger_count && sum->triggers[at].published_at >= trigger->published_at) at++;
     if (at == EDDY_BOARD_TRIGGERS) return;
     uint16_t behind = (uint16_t)(sum->trigger_count - at);
@@ -65,10 +66,10 @@ static void merge_times(struct eddy_times *sum, const struct eddy_worker_times *
 }
 
 static void count_time(struct eddy_worker_times *times, const int64_t bounds[EDDY_TIMES - 1], int64_t duration) {
-  size_t class = 0;
+  size_t bucket = 0;
   if (duration < 0) duration = 0;
-  while (class < EDDY_TIMES - 1 && duration > bounds[class]) class ++;
-  eddy_stat_add(&times->classes[class], 1);
+  while (bucket < EDDY_TIMES - 1 && duration > bounds[bucket]) bucket++;
+  eddy_stat_add(&times->classes[bucket], 1);
   eddy_stat_add(&times->sum, (uint64_t)duration);
 }
 
@@ -145,8 +146,7 @@ void eddy_board_partitions(struct eddy_worker_stats *stats, const struct eddy_bo
 
 void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *spec, const struct eddy_effect *effect) {
   const struct eddy_trigger_fired *fired = &effect->as.trigger;
-  pthread_mutex_lock(&stats->lock);
-  struct eddy_board_trigger *shown = &stats->board.triggers[stats->board.trigger_count++ % EDDY_BOARD_RING];
+  struct eddy_board_trigger trigger, *shown = &trigger;
   memcpy(shown->trigger_id, fired->trigger_id, sizeof(shown->trigger_id));
   memcpy(shown->trigger, spec->triggers[fired->trigger].name, sizeof(shown->trigger));
   copy_text(shown->user, sizeof(shown->user), effect->user_id);
@@ -158,6 +158,18 @@ void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *sp
   shown->fired_at = fired->fired_at;
   shown->published_at = fired->published_at;
   shown->value = fired->cart_value;
+  pthread_mutex_lock(&stats->lock);
+  stats->board.triggers[stats->board.trigger_count++ % EDDY_BOARD_RING] = trigger;
+  pthread_mutex_unlock(&stats->lock);
+}
+
+void eddy_board_forget(struct eddy_worker_stats *stats, struct eddy_str user_id) {
+  pthread_mutex_lock(&stats->lock);
+  for (int i = 0; i < EDDY_BOARD_RING; i++) {
+    struct eddy_board_trigger *shown = &stats->board.triggers[i];
+    if (strlen(shown->user) == user_id.len && memcmp(shown->user, user_id.data, user_id.len) == 0)
+      *shown = (struct eddy_board_trigger){.published_at = shown->published_at};
+  }
   pthread_mutex_unlock(&stats->lock);
 }
 
@@ -171,7 +183,10 @@ size_t eddy_board_triggers(struct eddy_worker_stats *stats, uint64_t *cursor, st
     *skipped += first - *cursor;
     *cursor = first;
   }
-  while (count < max && *cursor < board->trigger_count) triggers[count++] = board->triggers[(*cursor)++ % EDDY_BOARD_RING];
+  while (count < max && *cursor < board->trigger_count) {
+    triggers[count] = board->triggers[(*cursor)++ % EDDY_BOARD_RING];
+    if (triggers[count].user[0]) count++;
+  }
   pthread_mutex_unlock(&stats->lock);
   return count;
 }

@@ -1,6 +1,6 @@
 /* What a worker counts. Each field has one writer, the worker; anyone may read. Relaxed atomics: a reader sees each number as
  * it was a moment ago, not all of the same moment. The parts that are text (newest triggers, segments) sit behind a mutex that
- * the worker takes once per commit at most.
+ * the worker takes per fired trigger and a few times a second, and nobody holds for longer than it takes to copy them.
  */
 #ifndef EDDY_DAEMON_STATS_H
 #define EDDY_DAEMON_STATS_H
@@ -85,7 +85,7 @@ enum eddy_stage {
 struct eddy_board_trigger {
   uint64_t trigger_id[2];
   char trigger[EDDY_NAME_MAX + 1];
-  char user[256]; /* whole: people look it up */
+  char user[EDDY_USER_ID_MAX + 1]; /* whole: people look it up; "": erased since */
   char subject[EDDY_BOARD_TEXT];
   char cart[EDDY_BOARD_TEXT];   /* "2 x shoe, 1 x hat" */
   char reason[EDDY_BOARD_TEXT]; /* "product_added at ..., then no order_completed for 1h" */
@@ -187,6 +187,8 @@ void eddy_stage_add(struct eddy_worker_stats *stats, enum eddy_stage stage, int6
 void eddy_board_partitions(struct eddy_worker_stats *stats, const struct eddy_board_partition *partitions, size_t count);
 /* Puts a fired trigger on the board. */
 void eddy_board_show(struct eddy_worker_stats *stats, const struct eddy_spec *spec, const struct eddy_effect *effect);
+/* The user is erased: its triggers are shown no more. */
+void eddy_board_forget(struct eddy_worker_stats *stats, struct eddy_str user_id);
 /* The triggers since *cursor (0: from the first one on), oldest first, at most `max`: moves the cursor on, returns how many.
  * What the ring no longer had is added to *skipped. */
 size_t eddy_board_triggers(struct eddy_worker_stats *stats, uint64_t *cursor, struct eddy_board_trigger *triggers, size_t max,

@@ -21,7 +21,7 @@ enum { EDDY_STUCK_MS = 20000 };
 
 struct eddy_status;
 
-/* Takes the address (http.listen). 0; -1 after a logged message: the address is taken. Without http.listen, or where the
+/* Takes the address (http.listen). 0; -1, after a logged message if the address is taken, without one if memory is short. Without http.listen, or where the
  * default's port is taken: 0 and *status NULL. */
 int eddy_status_open(struct eddy_status **status, const struct eddy_config *config, const struct eddy_logger *logger);
 /* From now on it answers; the pipeline must outlive it. 0 or -1. NULL is fine: nothing. */

@@ -8,7 +8,7 @@
 #include "daemon/status_parts.h"
 #include "daemon/user_json.h"
 
-enum { BATCH_MAX = 4 * EDDY_BOARD_RING, STILL_HERE_MS = 10000 };
+enum { BEGIN_MAX = EDDY_BOARD_RING, STILL_HERE_MS = 10000 };
 
 struct stream {
   struct eddy_status *status;
@@ -16,7 +16,8 @@ struct stream {
   bool begun;               /* whoever begins has missed nothing */
   uint64_t number, skipped; /* skipped: said so */
   int64_t said_at;          /* monotonic */
-  struct eddy_board_trigger triggers[BATCH_MAX];
+  size_t room;              /* for the rings of all workers */
+  struct eddy_board_trigger triggers[];
 };
 
 static void put_text(struct eddy_buffer *out, const char *text) {
@@ -53,15 +54,19 @@ static json_t *trigger_of(const struct eddy_board_trigger *trigger) {
                    text_of(trigger->currency), "cart", text_of(trigger->cart), "reason", text_of(trigger->reason));
 }
 
+/* One batch of a worker has one time: by due time within it. */
 static int by_time(const void *left, const void *right) {
   const struct eddy_board_trigger *a = left, *b = right;
-  return (a->published_at > b->published_at) - (a->published_at < b->published_at);
+  if (a->published_at != b->published_at) return a->published_at < b->published_at ? -1 : 1;
+  if (a->due_at != b->due_at) return a->due_at < b->due_at ? -1 : 1;
+  return memcmp(a->trigger_id, b->trigger_id, sizeof(a->trigger_id));
 }
 
+/* All that there are, so that no worker waits for another; of the past, the newest. */
 static void put_triggers(struct stream *stream, struct eddy_buffer *out) {
-  size_t count = eddy_pipeline_triggers(stream->status->pipeline, &stream->cursor, stream->triggers, BATCH_MAX);
+  size_t count = eddy_pipeline_triggers(stream->status->pipeline, &stream->cursor, stream->triggers, stream->room);
   qsort(stream->triggers, count, sizeof(stream->triggers[0]), by_time);
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = !stream->begun && count > BEGIN_MAX ? count - BEGIN_MAX : 0; i < count; i++) {
     char line[32];
     snprintf(line, sizeof(line), "id: %" PRIu64 "\n", ++stream->number);
     put_text(out, line);
@@ -88,12 +93,14 @@ static enum eddy_http_more more(void *ctx, struct eddy_http_reply *reply) {
 }
 
 void eddy_status_stream(struct eddy_status *status, struct eddy_http_reply *reply) {
-  struct stream *stream = calloc(1, sizeof(*stream));
+  size_t room = (size_t)EDDY_BOARD_RING * eddy_pipeline_workers(status->pipeline);
+  struct stream *stream = calloc(1, sizeof(*stream) + room * sizeof(stream->triggers[0]));
   if (!stream) {
     reply->status = 500;
     return;
   }
   stream->status = status;
+  stream->room = room;
   reply->type = "text/event-stream";
   reply->stream = true;
   reply->more = more;

@@ -1,5 +1,6 @@
 #include "daemon/user_json.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,16 +69,16 @@ static json_t *type_names(struct builder *builder, eddy_event_mask types) {
 /* Segment -------------------------------------------------------------------------------------------------------------------*/
 
 /* Empty if the model does not have it. */
-static const char *segment_name(const struct eddy_explanation *explanation, uint32_t id) {
-  int slot = explanation->model ? eddy_model_slot(explanation->model, id) : -1;
-  return slot >= 0 ? eddy_model_parts_of(explanation->model).cards[slot].name : "";
+static json_t *segment_name(const struct eddy_model *model, uint32_t id) {
+  int slot = model ? eddy_model_slot(model, id) : -1;
+  return slot >= 0 ? words(eddy_model_parts_of(model).cards[slot].name) : json_sprintf("segment %" PRIu32, id);
 }
 
 static json_t *segment(struct builder *builder, const struct eddy_explanation *explanation) {
   if (!explanation->has_segment) return json_null();
   json_t *object = json_object();
   put(builder, object, "id", json_integer(explanation->segment));
-  put(builder, object, "name", words(segment_name(explanation, explanation->segment)));
+  put(builder, object, "name", segment_name(explanation->model, explanation->segment));
   put(builder, object, "since", time_or_null(explanation->segment_since));
   return object;
 }
@@ -88,7 +89,7 @@ static json_t *distances(struct builder *builder, const struct eddy_explanation 
     const struct eddy_explained_distance *distance = &explanation->distances[i];
     json_t *object = json_object();
     put(builder, object, "id", json_integer(distance->id));
-    put(builder, object, "name", words(segment_name(explanation, distance->id)));
+    put(builder, object, "name", segment_name(explanation->model, distance->id));
     put(builder, object, "distance", number(distance->distance));
     put(builder, object, "current", json_boolean(distance->current));
     append(builder, array, object);
@@ -174,6 +175,7 @@ static json_t *pending(struct builder *builder, const struct eddy_explanation *e
     put(builder, object, "due_at", time_or_null(one->due_at));
     put(builder, object, "because", words(because ? because : ""));
     put(builder, object, "unless", type_names(builder, spec->triggers[one->trigger].without));
+    put(builder, object, "postponed_by", type_names(builder, spec->triggers[one->trigger].after));
     append(builder, array, object);
   }
   return array;

@@ -211,23 +211,29 @@ static void say_once(struct story *story) {
   say(&story->text, " after that");
 }
 
-static void say_ended(struct story *story) {
-  const struct eddy_explained_trigger *trigger = story->trigger;
-  say(&story->text, "began with ");
-  say_types(&story->text, story->spec->after);
-  if (trigger->seen_at != EDDY_TIME_NONE) say_time(&story->text, " at ", trigger->seen_at);
-  if (trigger->ended_at == EDDY_TIME_NONE) {
-    say(&story->text, ", but nothing waits: ");
-    say_types(&story->text, story->spec->without);
-    say(&story->text, "%s", story->spec->without ? " came first, or the trigger is newer" : "the trigger is newer");
-    return;
-  }
-  say(&story->text, "; ended by ");
-  if (trigger->ended_by)
-    say_types(&story->text, trigger->ended_by);
+static void say_end(struct story *story) {
+  if (story->trigger->ended_by)
+    say_types(&story->text, story->trigger->ended_by);
   else
     say(&story->text, "the end of consent");
-  say_time(&story->text, " at ", trigger->ended_at);
+  say_time(&story->text, " at ", story->trigger->ended_at);
+}
+
+/* Without the time of its beginning it may have been decided before what came at the end, and the mark of that be gone. */
+static void say_ended(struct story *story) {
+  const struct eddy_explained_trigger *trigger = story->trigger;
+  bool known = trigger->seen_at != EDDY_TIME_NONE;
+  say(&story->text, known ? "began with " : "after ");
+  say_types(&story->text, story->spec->after);
+  if (known) say_time(&story->text, " at ", trigger->seen_at);
+  if (trigger->ended_at == EDDY_TIME_NONE) {
+    say(&story->text, "%snothing waits: it was ended, came too late, or was decided so long ago that nothing is kept of it",
+        known ? "; " : " ");
+  } else {
+    say(&story->text, known ? "; ended by " : " came ");
+    say_end(story);
+    if (!known) say(&story->text, ": nothing waits");
+  }
 }
 
 static void say_decided(struct story *story) {
@@ -236,7 +242,7 @@ static void say_decided(struct story *story) {
   if (!story->trigger->decided_fired)
     say(&story->text, " and was held back");
   else
-    say(&story->text, "%s", shadow ? " and would have fired, but for shadow mode" : " and fired");
+    say(&story->text, "%s", shadow ? " and fired, or would have but for shadow mode" : " and fired");
 }
 
 static void say_unseen(struct story *story) {

@@ -1,6 +1,6 @@
 /* A worker: one thread, one libuv loop, one consumer (member of the group), one transactional producer, one Redis connection,
- * and the engines of the input partitions it was assigned. Workers share nothing but the read-only configuration; their numbers
- * are read through relaxed atomics.
+ * and the engines of the input partitions it was assigned. Workers share nothing but the read-only configuration and the
+ * schema registry; their numbers are read through relaxed atomics, and others hand them questions and new settings.
  *
  * Reading order: worker.c (start, loop, stop), tenure.c (gaining and losing partitions), ingest.c (events to effects), commit.c
  * (effects to Kafka, then Redis); all work on worker_state.h.

@@ -1,4 +1,4 @@
-/* The inside of a worker, shared by worker.c, tenure.c, restore.c, ingest.c, commit.c and view.c. Touched by the worker's
+/* The inside of a worker, shared by worker.c, tenure.c, restore.c, ingest.c, commit.c, emit.c, view.c and answer.c. Touched by the worker's
  * thread only, except `stop`, `retune`, `stats`, `recent` and `mailbox`.
  */
 #ifndef EDDY_DAEMON_WORKER_STATE_H

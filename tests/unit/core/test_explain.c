@@ -10,7 +10,7 @@ static struct eddy_explanation explanation; /* large */
 
 static void explain(const struct fixture *fixture, const char *user) {
   memset(&explanation, 0xa5, sizeof explanation); /* nothing may rest on what was there */
-  assert_int_equal(eddy_engine_explain(fixture->engine, (struct eddy_str){user, (uint32_t)strlen(user)}, &explanation), 0);
+  assert_int_equal(eddy_engine_explain(fixture->engine, (struct eddy_str){user, (uint32_t)strlen(user)}, EDDY_TIME_NONE, &explanation), 0);
 }
 
 static void assert_near(double value, double expected) {
@@ -181,9 +181,9 @@ static void test_whom_nobody_knows(void **state) {
   struct fixture *fixture = fixture_new();
   fixture_start(fixture);
   happen(fixture, EDDY_PAGE_VIEWED, "a", T0);
-  assert_int_equal(eddy_engine_explain(fixture->engine, EDDY_STR("b"), &explanation), EDDY_E_NOT_FOUND);
-  assert_int_equal(eddy_engine_explain(fixture->engine, EDDY_STR(""), &explanation), EDDY_E_NOT_FOUND);
-  assert_int_equal(eddy_engine_explain(fixture->engine, (struct eddy_str){0}, &explanation), EDDY_E_NOT_FOUND);
+  assert_int_equal(eddy_engine_explain(fixture->engine, EDDY_STR("b"), EDDY_TIME_NONE, &explanation), EDDY_E_NOT_FOUND);
+  assert_int_equal(eddy_engine_explain(fixture->engine, EDDY_STR(""), EDDY_TIME_NONE, &explanation), EDDY_E_NOT_FOUND);
+  assert_int_equal(eddy_engine_explain(fixture->engine, (struct eddy_str){0}, EDDY_TIME_NONE, &explanation), EDDY_E_NOT_FOUND);
   explain(fixture, "a"); /* without a tail */
   assert_int_equal(explanation.first_seen, T0);
   assert_int_equal(explanation.last_seen, T0);

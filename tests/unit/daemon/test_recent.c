@@ -50,6 +50,18 @@ static void test_what_happened_to_a_user(void **state) {
   assert_int_equal(eddy_recent_of_user(*state, EDDY_STR("eve"), entries, 8), 0);
 }
 
+static void test_an_erased_user_begins_anew(void **state) {
+  struct eddy_effect effects[3] = {change(EDDY_STR("ann"), -1, 3, 10),
+                                   {.kind = EDDY_PROFILE_ERASED, .user_id = EDDY_STR("ann")},
+                                   change(EDDY_STR("ann"), -1, 4, 20)};
+  struct eddy_recent_entry entries[4];
+  eddy_recent_note(*state, effects, 2, 0);
+  assert_int_equal(eddy_recent_of_user(*state, EDDY_STR("ann"), entries, 4), 0);
+  eddy_recent_note(*state, &effects[2], 1, 0);
+  assert_int_equal(eddy_recent_of_user(*state, EDDY_STR("ann"), entries, 4), 1);
+  assert_int_equal(entries[0].to, 4);
+}
+
 static void test_flows_are_counted_by_pair(void **state) {
   struct eddy_effect effects[] = {change(EDDY_STR("a"), -1, 1, 0), change(EDDY_STR("b"), 1, 2, 0),
                                   change(EDDY_STR("c"), 1, 2, 0),  change(EDDY_STR("d"), 2, 1, 0),
@@ -98,6 +110,7 @@ static void test_the_ring_turns(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_what_happened_to_a_user, make, drop),
+                                     cmocka_unit_test_setup_teardown(test_an_erased_user_begins_anew, make, drop),
                                      cmocka_unit_test_setup_teardown(test_flows_are_counted_by_pair, make, drop),
                                      cmocka_unit_test_setup_teardown(test_more_pairs_than_room, make, drop),
                                      cmocka_unit_test_setup_teardown(test_the_ring_turns, make, drop)};

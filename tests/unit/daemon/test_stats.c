@@ -90,6 +90,22 @@ static void test_triggers_are_read_on_from_a_cursor(void **state) {
   assert_int_equal(triggers[0].published_at, 1005);
 }
 
+static void test_an_erased_user_is_not_shown(void **state) {
+  struct fixture *fixture = *state;
+  struct eddy_board_trigger triggers[4];
+  uint64_t cursor = 0, skipped = 0;
+  show(fixture, 0, 1);
+  show(fixture, 0, 2);
+  eddy_board_forget(&fixture->workers[0], EDDY_STR("an"));
+  assert_int_equal(eddy_board_triggers(&fixture->workers[0], &cursor, triggers, 4, &skipped), 2);
+  eddy_board_forget(&fixture->workers[0], EDDY_STR("ann"));
+  cursor = 0;
+  assert_int_equal(eddy_board_triggers(&fixture->workers[0], &cursor, triggers, 4, &skipped), 0);
+  assert_int_equal(cursor, 2);
+  merge(fixture);
+  assert_int_equal(fixture->sum.trigger_count, 0);
+}
+
 static void test_what_sets_a_segment_apart(void **state) {
   struct fixture *fixture = *state;
   uint16_t dimensions = eddy_spec_dimensions(&fixture->spec);
@@ -149,6 +165,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_numbers_add_up, make, drop),
       cmocka_unit_test_setup_teardown(test_newest_triggers_of_all_workers, make, drop),
       cmocka_unit_test_setup_teardown(test_triggers_are_read_on_from_a_cursor, make, drop),
+      cmocka_unit_test_setup_teardown(test_an_erased_user_is_not_shown, make, drop),
       cmocka_unit_test_setup_teardown(test_what_sets_a_segment_apart, make, drop),
       cmocka_unit_test_setup_teardown(test_long_texts_are_cut, make, drop),
   };

@@ -7,7 +7,7 @@
 static struct eddy_explanation explanation; /* large */
 
 static void explain(const struct fixture *fixture, const char *user) {
-  assert_int_equal(eddy_engine_explain(fixture->engine, (struct eddy_str){user, (uint32_t)strlen(user)}, &explanation), 0);
+  assert_int_equal(eddy_engine_explain(fixture->engine, (struct eddy_str){user, (uint32_t)strlen(user)}, EDDY_TIME_NONE, &explanation), 0);
 }
 
 /* What a reader gets: dumped and read again, which checks the UTF-8, too. */
@@ -104,7 +104,7 @@ static void every_field_of_the_contract(void **state) {
   assert_int_equal(whole_at(item_of(user, "carts", 1), "value"), 3 * 11900);
   ASSERT_KEYS(item_of(item_of(user, "carts", 1), "items", 0), "product_id", "name", "quantity", "price");
   json_t *pending = item_of(user, "pending", 0);
-  ASSERT_KEYS(pending, "trigger", "subject", "step", "armed_at", "due_at", "because", "unless");
+  ASSERT_KEYS(pending, "trigger", "subject", "step", "armed_at", "due_at", "because", "unless", "postponed_by");
   assert_string_equal(text_at(pending, "because"), "product_added");
   assert_int_equal(json_array_size(json_object_get(pending, "unless")), 2);
   ASSERT_KEYS(item_of(user, "triggers", 0), "trigger", "mode", "text");
