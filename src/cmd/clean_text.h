@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Control characters and what is no UTF-8 come out as \xNN; what is behind `max` bytes as "...". */
+/* Control characters, marks that turn the direction of writing, and what is no UTF-8 come out as \xNN; what is behind `max`
+ * bytes as "...". */
 void eddy_cmd_put_clean(const void *bytes, size_t size, size_t max, FILE *out);
 
 #endif

@@ -2,36 +2,21 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/timefmt.h"
-#include "codec/utf8.h"
+#include "cmd/clean_text.h"
 
 enum { ROWS_MAX = 100, DISTANCES_MAX = 10, PROJECTIONS_MAX = 12, NUMBER_TEXT = 32, NAME_WIDTH = 24 };
 
 /* Values --------------------------------------------------------------------------------------------------------------------*/
 
-/* C0, DEL, C1; U+2028-202E and U+2066-2069, which turn the direction of writing or end a line. */
-static bool is_obeyed(const char *text, size_t length) {
-  const unsigned char *at = (const unsigned char *)text;
-  if (length == 1) return at[0] < 0x20 || at[0] == 0x7f;
-  if (length == 2) return at[0] == 0xc2 && at[1] < 0xa0;
-  return length == 3 && at[0] == 0xe2 &&
-         ((at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) || (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
-}
-
 void eddy_explain_put(const json_t *json, FILE *out) {
-  const char *text = json_string_value(json);
-  size_t size = json_string_length(json);
-  if (!text) fputc('-', out);
-  for (size_t at = 0; text && at < size;) {
-    size_t length = eddy_utf8_sequence(text + at, size - at);
-    if (length == 0 || is_obeyed(text + at, length))
-      fputc('?', out);
-    else
-      fwrite(text + at, 1, length, out);
-    at += length > 0 ? length : 1;
-  }
+  if (json_is_string(json))
+    eddy_cmd_put_clean(json_string_value(json), json_string_length(json), SIZE_MAX, out);
+  else
+    fputc('-', out);
 }
 
 static void put(const json_t *object, const char *key, FILE *out) {

@@ -270,7 +270,7 @@ static void start_commit_timer(struct eddy_worker *worker) {
   uv_timer_start(&worker->commit_timer, on_commit, interval, interval);
 }
 
-/* A partition that waits for memory is tried again at once: that is what memory_max is raised for. */
+/* A live partition that waits for memory is tried again at once: that is what memory_max is raised for. */
 static void retune_partition(const struct eddy_worker *worker, struct eddy_partition *partition) {
   if (!partition) return;
   if (partition->engine) eddy_partition_retune(partition, worker->config);

@@ -150,7 +150,7 @@ def test_an_unknown_user_is_69_and_says_where_to_ask():
     body = {"error": "unknown_user", "message": "not known\x1b[2J here", "partitions": [0, 1], "likely_partition": {"murmur2": 3, "crc32": 1}}
     result = ask((404, body))
     assert result.returncode == 69 and result.stdout == ""
-    assert ": not known?[2J here; it has partitions 0, 1\n" in result.stderr
+    assert ": not known\\x1b[2J here; it has partitions 0, 1\n" in result.stderr
     assert "is 3 if a Java client produces (murmur2), 1 if librdkafka does (crc32)" in result.stderr and "Ask the instance" in result.stderr
     body["partitions"] = [1, 2, 3]
     assert ask((404, body), "--json").stderr.endswith("Both are here.\n")
@@ -162,7 +162,7 @@ def test_an_unknown_user_is_69_and_says_where_to_ask():
 
 def test_refusals_are_77():
     result = ask((401, {"error": "unauthorized", "message": "say who you are\x1b[2J"}))
-    assert result.returncode == 77 and result.stdout == "" and "say who you are?[2J" in result.stderr and "--token" in result.stderr
+    assert result.returncode == 77 and result.stdout == "" and "say who you are\\x1b[2J" in result.stderr and "--token" in result.stderr
     result = ask((403, {"error": "forbidden", "message": "from here not"}))
     assert result.returncode == 77 and "from here not" in result.stderr and "on its own machine" in result.stderr
     result = ask(b"HTTP/1.1 401 Unauthorized\r\n\r\nno JSON")
