@@ -87,7 +87,8 @@ static int send_letter(struct retry *retry, const rd_kafka_message_t *message, r
                                          .key_size = message->key_len,
                                          .value = message->payload,
                                          .value_size = message->len,
-                                         .headers = headers};
+                                         .headers = headers,
+                                         .partition = RD_KAFKA_PARTITION_UA};
   *sent = (struct sent){.partition = message->partition, .offset = message->offset};
   rd_kafka_resp_err_t error = eddy_cmd_input_send_record(&retry->input, &record, &sent->delivery);
   if (error) {

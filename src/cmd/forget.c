@@ -20,29 +20,31 @@
 
 static const char usage[] =
     "usage: eddy forget [-c FILE] [--wait] [-J] USER...\n\n"
-    "Writes an event user_erased for each user to the input topic: eddy then drops the profile and what waits for the user, "
-    "deletes\n"
-    "its keys in Redis, ignores its later events until it consents anew, and leaves a receipt on <app>.receipts. Prints per "
-    "user\n"
-    "one JSON line with user_id, event_id, partition and offset. What is on Kafka already goes by the retention of its "
+    "Writes an event user_erased for each user to every partition of the input topic, for where a user's events are is up to\n"
+    "those who produce them: eddy then drops the profile and what waits for the user, deletes its keys in Redis, ignores its\n"
+    "later events until it consents anew, and leaves a receipt per partition on <app>.receipts. Prints per user one JSON line\n"
+    "with user_id, event_id and the event's offset in each partition. What is on Kafka already goes by the retention of its\n"
     "topic.\n\n"
     "  -c, --config FILE   the configuration (default: built-in)\n"
     "      --wait          wait for the receipts, for 30 s, and say of whom nothing was known\n"
     "  -J, --json          with --wait: the lines come after it, and have receipt (true or false) and had_profile\n\n"
-    "The event goes where Java's clients would put the user. If the producers of your events choose partitions otherwise, set\n"
-    "producer.partitioner under kafka.properties.\n\n"
     "Exit codes: 0 all events arrived, 69 no broker or topic, or an event did not arrive, 75 a receipt has not come (yet), 78 "
     "the\n"
     "configuration.\n";
 
 enum { UUID_TEXT = 36, RECEIPT_WAIT_MS = 30000, POLL_MS = 100 };
 
+/* The event of one user in one partition. */
+struct sent {
+  struct eddy_cmd_delivery delivery;
+  bool done; /* the receipt has come */
+};
+
 struct erasure {
   struct eddy_str user_id;
-  char event_id[UUID_TEXT + 1];
-  struct eddy_cmd_delivery delivery;
-  bool done;  /* the receipt has come */
-  bool known; /* and there was something to forget */
+  char event_id[UUID_TEXT + 1]; /* the same in all partitions */
+  struct sent *sent;            /* by partition */
+  bool known;                   /* a receipt says that there was something to forget */
 };
 
 struct forget {
@@ -51,6 +53,7 @@ struct forget {
   struct eddy_cmd_input input;
   struct erasure *erasures;
   size_t count;
+  struct sent *sent; /* of all of them */
   struct eddy_cmd_client reader;
   struct eddy_cmd_reading reading;
   struct eddy_topics topics;
@@ -150,41 +153,52 @@ static int open_receipts(struct forget *forget, const struct eddy_config *config
   return start_reading(forget, topic, found[EDDY_OUTPUT_RECEIPT]);
 }
 
-/* Of whom a record is the receipt: how many came true. */
-static size_t take_receipt(struct forget *forget, const rd_kafka_message_t *message) {
-  forget->line.size = 0;
-  if (message->err || eddy_output_reader_json(forget->receipts, message->payload, message->len, &forget->line) != 0) return 0;
-  json_t *json = json_loadb((const char *)forget->line.data, forget->line.size, 0, NULL);
-  const char *event_id = json_string_value(json_object_get(json, "event_id"));
-  size_t came = 0;
+static struct erasure *erasure_of(struct forget *forget, const char *event_id) {
   for (size_t i = 0; event_id && i < forget->count; i++) {
-    struct erasure *erasure = &forget->erasures[i];
-    if (erasure->done || strcmp(erasure->event_id, event_id) != 0) continue;
-    erasure->done = true;
-    erasure->known = json_is_true(json_object_get(json, "had_profile"));
-    came++;
+    if (strcmp(forget->erasures[i].event_id, event_id) == 0) return &forget->erasures[i];
+  }
+  return NULL;
+}
+
+/* True if the record is a receipt that was waited for. Outputs of an input partition are in the partition of the same number.
+ */
+static bool take_receipt(struct forget *forget, const rd_kafka_message_t *message) {
+  forget->line.size = 0;
+  if (message->err || eddy_output_reader_json(forget->receipts, message->payload, message->len, &forget->line) != 0)
+    return false;
+  json_t *json = json_loadb((const char *)forget->line.data, forget->line.size, 0, NULL);
+  struct erasure *erasure = erasure_of(forget, json_string_value(json_object_get(json, "event_id")));
+  bool ours = erasure && message->partition < forget->input.partitions && !erasure->sent[message->partition].done;
+  if (ours) {
+    erasure->sent[message->partition].done = true;
+    erasure->known = erasure->known || json_is_true(json_object_get(json, "had_profile"));
   }
   json_decref(json);
-  return came;
+  return ours;
+}
+
+static bool is_done(const struct forget *forget, const struct erasure *erasure) {
+  bool done = true;
+  for (int32_t i = 0; i < forget->input.partitions; i++) done = done && erasure->sent[i].done;
+  return done;
 }
 
 static void say_unknown(const struct forget *forget) {
   for (size_t i = 0; i < forget->count; i++) {
     const struct erasure *erasure = &forget->erasures[i];
-    if (erasure->done && !erasure->known)
-      fprintf(stderr, "eddy forget: nothing was known of %s in partition %" PRId32 "\n", erasure->user_id.data,
-              erasure->delivery.partition);
+    if (is_done(forget, erasure) && !erasure->known)
+      fprintf(stderr, "eddy forget: nothing was known of %s in any partition\n", erasure->user_id.data);
   }
 }
 
 static int await_receipts(struct forget *forget) {
-  size_t missing = forget->count;
+  size_t events = forget->count * (size_t)forget->input.partitions, missing = events;
   int64_t until = eddy_clock_mono() + RECEIPT_WAIT_MS;
   while (missing > 0 && eddy_clock_mono() < until) {
     rd_kafka_message_t *message = eddy_cmd_reading_next(&forget->reading, POLL_MS);
     rd_kafka_poll(forget->reader.kafka, 0);
     if (!message) continue;
-    missing -= take_receipt(forget, message);
+    if (take_receipt(forget, message)) missing--;
     rd_kafka_message_destroy(message);
   }
   say_unknown(forget);
@@ -192,39 +206,49 @@ static int await_receipts(struct forget *forget) {
   fprintf(stderr,
           "eddy forget: no receipt of %zu of %zu within 30 s; the events stand on %s and will be carried out once `eddy run` "
           "reads them\n",
-          missing, forget->count, forget->input.topic);
+          missing, events, forget->input.topic);
   return EX_TEMPFAIL;
 }
 
 /* The work ------------------------------------------------------------------------------------------------------------------*/
 
-/* `waited`: with what the receipt says. */
-static void print_erasure(const struct erasure *erasure, bool waited) {
+/* `waited`: with what the receipts say. */
+static void print_erasure(const struct forget *forget, const struct erasure *erasure, bool waited) {
   struct eddy_cmd_json line;
+  bool done = is_done(forget, erasure);
   eddy_cmd_json_begin(&line);
   eddy_json_key(&line.out, "user_id");
   eddy_json_string(&line.out, erasure->user_id);
   eddy_cmd_json_text(&line, "event_id", erasure->event_id);
-  eddy_cmd_json_integer(&line, "partition", erasure->delivery.partition);
-  eddy_cmd_json_integer(&line, "offset", erasure->delivery.offset);
-  if (waited) eddy_cmd_json_bool(&line, "receipt", erasure->done);
-  if (waited && erasure->done) eddy_cmd_json_bool(&line, "had_profile", erasure->known);
-  if (waited && !erasure->done) eddy_cmd_json_text(&line, "had_profile", NULL);
+  eddy_json_key(&line.out, "offsets");
+  eddy_json_open(&line.out, '[');
+  for (int32_t i = 0; i < forget->input.partitions; i++) eddy_json_integer(&line.out, erasure->sent[i].delivery.offset);
+  eddy_json_close(&line.out, ']');
+  if (waited) eddy_cmd_json_bool(&line, "receipt", done);
+  if (waited && (done || erasure->known)) eddy_cmd_json_bool(&line, "had_profile", erasure->known);
+  if (waited && !done && !erasure->known) eddy_cmd_json_text(&line, "had_profile", NULL);
   eddy_cmd_json_end(&line);
 }
 
+/* Of whom all events have arrived. */
 static void print_all(const struct forget *forget, bool waited) {
   for (size_t i = 0; i < forget->count; i++) {
-    if (forget->erasures[i].delivery.arrived) print_erasure(&forget->erasures[i], waited);
+    bool arrived = true;
+    for (int32_t p = 0; p < forget->input.partitions; p++) arrived = arrived && forget->erasures[i].sent[p].delivery.arrived;
+    if (arrived) print_erasure(forget, &forget->erasures[i], waited);
   }
   fflush(stdout);
 }
 
 static int send_all(struct forget *forget) {
+  size_t partitions = (size_t)forget->input.partitions;
   int code = 0;
-  for (size_t i = 0; i < forget->count && code == 0; i++) {
-    struct eddy_event event = event_of(&forget->erasures[i]);
-    code = eddy_cmd_input_send(&forget->input, &event, &forget->erasures[i].delivery);
+  forget->sent = calloc(forget->count * partitions, sizeof(*forget->sent));
+  if (!forget->sent) return EX_OSERR;
+  for (size_t i = 0; i < forget->count; i++) forget->erasures[i].sent = &forget->sent[i * partitions];
+  for (size_t i = 0; i < forget->count * partitions && code == 0; i++) {
+    struct eddy_event event = event_of(&forget->erasures[i / partitions]);
+    code = eddy_cmd_input_send(&forget->input, &event, (int32_t)(i % partitions), &forget->sent[i].delivery);
   }
   int flushed = eddy_cmd_input_flush(&forget->input);
   return code ? code : flushed;
@@ -258,6 +282,7 @@ int eddy_cmd_forget(int argc, char **argv) {
     eddy_buffer_fini(&forget.line);
     eddy_config_free(&config);
   }
+  free(forget.sent);
   free(forget.erasures);
   return code;
 }

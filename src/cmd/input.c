@@ -22,14 +22,13 @@ static int make_prefix(struct eddy_cmd_input *input, const struct eddy_config *c
 
 int eddy_cmd_input_open(struct eddy_cmd_input *input, const struct eddy_config *config) {
   char why[512];
-  int32_t partitions;
   eddy_buffer_init(&input->value, NULL);
   if (!input->topic) input->topic = config->kafka.input;
   if (eddy_cmd_client_open(&input->client, config, EDDY_KAFKA_WRITER, why, sizeof(why)) != 0) {
     fprintf(stderr, "eddy %s: %s\n", input->command, why);
     return EX_CONFIG;
   }
-  int code = eddy_cmd_topic_find(&input->client, input->command, config, input->topic, &partitions);
+  int code = eddy_cmd_topic_find(&input->client, input->command, config, input->topic, &input->partitions);
   return code ? code : make_prefix(input, config);
 }
 
@@ -54,15 +53,16 @@ static rd_kafka_resp_err_t produce(struct eddy_cmd_input *input, const struct ed
                                    struct eddy_cmd_delivery *delivery) {
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__QUEUE_FULL;
   while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-    error = record->headers
-                ? rd_kafka_producev(input->client.kafka, RD_KAFKA_V_TOPIC(input->topic),
-                                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key, record->key_size),
-                                    RD_KAFKA_V_VALUE((void *)record->value, record->value_size),
-                                    RD_KAFKA_V_HEADERS(record->headers), RD_KAFKA_V_OPAQUE(delivery), RD_KAFKA_V_END)
-                : rd_kafka_producev(input->client.kafka, RD_KAFKA_V_TOPIC(input->topic),
-                                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key, record->key_size),
-                                    RD_KAFKA_V_VALUE((void *)record->value, record->value_size), RD_KAFKA_V_OPAQUE(delivery),
-                                    RD_KAFKA_V_END);
+    error =
+        record->headers
+            ? rd_kafka_producev(input->client.kafka, RD_KAFKA_V_TOPIC(input->topic), RD_KAFKA_V_PARTITION(record->partition),
+                                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key, record->key_size),
+                                RD_KAFKA_V_VALUE((void *)record->value, record->value_size),
+                                RD_KAFKA_V_HEADERS(record->headers), RD_KAFKA_V_OPAQUE(delivery), RD_KAFKA_V_END)
+            : rd_kafka_producev(input->client.kafka, RD_KAFKA_V_TOPIC(input->topic), RD_KAFKA_V_PARTITION(record->partition),
+                                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key, record->key_size),
+                                RD_KAFKA_V_VALUE((void *)record->value, record->value_size), RD_KAFKA_V_OPAQUE(delivery),
+                                RD_KAFKA_V_END);
     rd_kafka_poll(input->client.kafka, error ? FULL_WAIT_MS : 0);
   }
   return error;
@@ -76,12 +76,14 @@ rd_kafka_resp_err_t eddy_cmd_input_send_record(struct eddy_cmd_input *input, con
   return error;
 }
 
-int eddy_cmd_input_send(struct eddy_cmd_input *input, const struct eddy_event *event, struct eddy_cmd_delivery *delivery) {
+int eddy_cmd_input_send(struct eddy_cmd_input *input, const struct eddy_event *event, int32_t partition,
+                        struct eddy_cmd_delivery *delivery) {
   if (encode(input, event) != 0) return EX_OSERR;
   const struct eddy_cmd_record record = {.key = event->user_id.data,
                                          .key_size = event->user_id.len,
                                          .value = input->value.data,
                                          .value_size = input->value.size,
+                                         .partition = partition,
                                          .headers = input->headers ? rd_kafka_headers_copy(input->headers) : NULL};
   rd_kafka_resp_err_t error = eddy_cmd_input_send_record(input, &record, delivery);
   if (!error) return 0;

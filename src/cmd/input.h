@@ -19,6 +19,7 @@ struct eddy_cmd_input {
   struct eddy_prefix prefix;         /* in front of Avro */
   struct eddy_cmd_client client;
   struct eddy_buffer value;
+  int32_t partitions; /* of the topic, once it is open */
   uint64_t sent;
 };
 
@@ -26,13 +27,16 @@ struct eddy_cmd_input {
 int eddy_cmd_input_open(struct eddy_cmd_input *input, const struct eddy_config *config);
 void eddy_cmd_input_close(struct eddy_cmd_input *input); /* never opened is fine, too */
 
-/* Sends one. `delivery` (NULL = not wanted) is filled in during a later call. 0, or 69 or 71 after a message. */
-int eddy_cmd_input_send(struct eddy_cmd_input *input, const struct eddy_event *event, struct eddy_cmd_delivery *delivery);
+/* Sends one, to a partition (RD_KAFKA_PARTITION_UA: the key's). `delivery` (NULL = not wanted) is filled in during a later
+ * call. 0, or 69 or 71 after a message. */
+int eddy_cmd_input_send(struct eddy_cmd_input *input, const struct eddy_event *event, int32_t partition,
+                        struct eddy_cmd_delivery *delivery);
 
 /* A record as it is. A key or value of NULL is none. */
 struct eddy_cmd_record {
   const void *key, *value;
   size_t key_size, value_size;
+  int32_t partition;           /* RD_KAFKA_PARTITION_UA = the key's */
   rd_kafka_headers_t *headers; /* NULL = none; taken over in any case */
 };
 /* The same for any record, without a message. */

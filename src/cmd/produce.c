@@ -102,7 +102,7 @@ static int send_all(struct produce *produce) {
   char why[512];
   int count = 0, code = 0;
   while (code == 0 && (count = eddy_file_source_read(produce->source, &event, 1, why, sizeof(why))) > 0) {
-    code = eddy_cmd_input_send(&produce->input, &event, NULL);
+    code = eddy_cmd_input_send(&produce->input, &event, RD_KAFKA_PARTITION_UA, NULL);
   }
   if (count < 0) {
     fprintf(stderr, "eddy produce: %s\n", why);
