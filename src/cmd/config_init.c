@@ -72,6 +72,7 @@ static int refuse(const char *path, const char *why) {
 }
 
 int eddy_config_init(const char *path) {
+  if (strcmp(path, "-") == 0) return fputs(start, stdout) >= 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
   int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor < 0) return refuse(path, errno == EEXIST ? "is there already; nothing was changed" : strerror(errno));
   FILE *file = fdopen(descriptor, "w");

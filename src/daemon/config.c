@@ -106,6 +106,9 @@ static int cannot_read(struct eddy_config *config, const char *path, FILE *error
 
 int eddy_config_load(struct eddy_config *config, const char *path, FILE *errors) {
   size_t size = 0;
+  /* Whoever stands beside a file expects it to be read, but what is read must not depend on where one stands. */
+  if (!path && errors && access("eddy.yaml", R_OK) == 0)
+    fputs("eddy: this is the built-in configuration; the eddy.yaml here is read with -c eddy.yaml\n", errors);
   if (!path) return load_defaults(config, errors);
   char *text = read_file(path, &size);
   if (!text) return cannot_read(config, path, errors);

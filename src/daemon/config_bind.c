@@ -219,6 +219,10 @@ static void set_text(struct eddy_config_binder *binder, struct eddy_config_scope
   const char *text = eddy_config_scalar(binder, scope, key->name, node);
   if (!text) return;
   const char *expected = key->check ? key->check(text) : NULL;
+  if (expected && key->secret) { /* messages end in logs */
+    eddy_config_wrong(binder, scope, key->name, node, "expected %s", expected);
+    return;
+  }
   if (expected)
     wrong_value(binder, scope, key->name, node, expected);
   else

@@ -106,6 +106,8 @@ const char *eddy_topics_advice(int topic, int differences) {
     if (refused) return "state in it would get lost: change it with kafka-configs.sh --alter --add-config";
     return "restoring takes longer: change it with kafka-configs.sh --alter --add-config";
   }
+  if (topic == EDDY_TOPIC_INPUT && partitions)
+    return "once there is state, another number means another app: src/deploy/README.md, Partitions";
   if (topic == EDDY_TOPIC_INPUT && refused)
     return "events that must be read again after a crash may be gone: take a topic that is not compacted";
   if (partitions && is_catalogue(topic)) return "only partition 0 is used: make it anew with one";

@@ -130,6 +130,7 @@ static void publish_totals(struct eddy_worker *worker, const struct totals *tota
   eddy_stat_set(&stats->events, totals->counters.events);
   eddy_stat_set(&stats->late, totals->counters.late);
   eddy_stat_set(&stats->duplicates, totals->counters.duplicates);
+  eddy_stat_set(&stats->other_currency, totals->counters.other_currency);
   eddy_stat_set(&stats->segment_changes, totals->counters.segment_changes);
   eddy_stat_set(&stats->triggers_fired, totals->counters.triggers_fired);
   eddy_stat_set(&stats->triggers_suppressed, totals->counters.triggers_suppressed);

@@ -300,7 +300,7 @@ def test_a_look_up_shows_everything(page, server):
     assert page.run("return document.activeElement.className") == "who"
     user = page.text("#user").replace("\u00a0", " ")
     for words in ("nearest by 34 %", "$153.00", "1 × Trail shoes at $119.00", "cart abandonment in 42 min", "unless order completed or checkout started",
-                  "12.3 of 3 events needed", "10% nearer", "views, 7 d", "days since visit", "4 features at zero", "fires in 42 min", "trigger fired"):
+                  "12.3 (a first segment needs 3)", "10% nearer", "views, 7 d", "days since visit", "4 features at zero", "fires in 42 min", "1 x Merino jumper"):
         assert words in user, words
     assert page.count("#user .bars tbody tr") == 6
     widths = page.run("return [...document.querySelectorAll('#user .bars i')].map(bar => bar.getBoundingClientRect().width)")
