@@ -69,7 +69,7 @@ def test_a_trigger_leads_to_its_user(page, demo):
     user.click()
     page.await_text(user_id, "#user .who")
     page.await_text("LAST CHANGES SEEN", "#user")
-    assert "trigger fired" in page.text("#user") and page.count("#user .curve") > 0 and page.count("#user .bars tbody tr") > 1
+    assert "cart_abandonment fired" in page.text("#user") and page.count("#user .curve") > 0 and page.count("#user .bars tbody tr") > 1
     assert page.text("#user .verdict") and "partition" in page.text("#user .facts")
 
 
