@@ -59,7 +59,7 @@ def test_a_cart_that_is_left_becomes_a_mail(kafka, redis_server, eddies, sender,
     said = sender()
     add_to_cart(eddy.config, "ann")
     await_true(lambda: " sent\n" in said(), 30, lambda: said() + eddy.log())
-    assert re.fullmatch(r"Dear ann of segment None you left 49.0 EUR\n[0-9a-f]{32} sent\n", said()), said()
+    assert re.fullmatch(r"Dear ann of segment None you left 49.0 USD\n[0-9a-f]{32} sent\n", said()), said()
     again = sender("another")  # as after a crash: from the beginning
     await_true(lambda: " sent already\n" in again(), 30, again)
 
