@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -128,6 +129,13 @@ struct run_options {
   bool offsets_from_profiles, accept_loss;
 };
 
+/* getopt takes any beginning of a long option for it. What gives up events or trusts other offsets is spelled out. */
+static bool is_spelled_out(char **argv, const char *name) {
+  if (strcmp(argv[optind - 1] + 2, name) == 0) return true;
+  eddy_cmd_misuse(argv[0], "write --%s in full, if you mean it", name);
+  return false;
+}
+
 /* False after a message. */
 static bool read_options(int argc, char **argv, struct run_options *run) {
   static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -141,9 +149,11 @@ static bool read_options(int argc, char **argv, struct run_options *run) {
         run->path = optarg;
         break;
       case 'o':
+        if (!is_spelled_out(argv, "offsets-from-profiles")) return false;
         run->offsets_from_profiles = true;
         break;
       case 'a':
+        if (!is_spelled_out(argv, "accept-loss")) return false;
         run->accept_loss = true;
         break;
       default:

@@ -90,3 +90,9 @@ def test_output_that_does_not_arrive_is_no_success():
 
 def test_no_colours_unless_on_a_terminal():
     assert "\x1b" not in eddy("help").stdout + eddy("nonsense").stderr
+
+
+def test_what_gives_something_up_is_spelled_out():
+    for short, whole in ("--acc", "--accept-loss"), ("--off", "--offsets-from-profiles"):
+        result = eddy("run", short)
+        assert result.returncode == 64 and f"write {whole} in full" in result.stderr, result.stderr
