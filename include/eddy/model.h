@@ -56,6 +56,11 @@ struct eddy_model_record {
   struct eddy_trainer_state trainer;
 };
 
+/* A centroid's coordinate in natural units: the inverse of z = (x - mean) / max(deviation, 0.05) * weight and of the feature's
+ * transform. */
+float eddy_model_natural_value(const struct eddy_feature_spec *feature, const struct eddy_model_parts *parts,
+                               uint16_t dimension, float z);
+
 /* Slot of a segment id, -1 if the model does not have it. */
 int eddy_model_slot(const struct eddy_model *model, uint32_t id);
 

@@ -7,7 +7,6 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
-#include "base/fmath.h"
 #include "codec/output_shared.h"
 
 /* Writing ------------------------------------------------------------------------------------------------------------------*/
@@ -62,19 +61,6 @@ int eddy_model_encode(struct eddy_output_codec *codec, const struct eddy_model_r
   return eddy_avro_end(&out);
 }
 
-/* A standardised value in natural units: the inverse of z = (x - mean) / max(deviation, 0.05) * weight and of the transform. */
-static float natural_value(const struct eddy_feature_spec *feature, const struct eddy_model_parts *parts, uint16_t dimension,
-                           float z) {
-  static const double log2_e = 1.4426950408889634;
-  double deviation = parts->deviation[dimension] > 0.05f ? (double)parts->deviation[dimension] : 0.05;
-  double weight = (double)parts->weight[dimension];
-  double x = (double)parts->mean[dimension];
-  if (weight > 0) x += (double)z / weight * deviation;
-  if (feature->transform == EDDY_TRANSFORM_NONE) return (float)x;
-  if (x <= 0) return 0;
-  return (float)(eddy_exp2((x < 80 ? x : 80) * log2_e) - 1);
-}
-
 static void put_segment_features(const struct eddy_output_codec *codec, const struct eddy_model_parts *parts, uint16_t slot,
                                  struct eddy_avro_out *out) {
   const float *centroid = parts->centroids + (size_t)slot * parts->dimensions;
@@ -82,7 +68,7 @@ static void put_segment_features(const struct eddy_output_codec *codec, const st
   for (uint16_t i = 0; i < parts->dimensions; i++) {
     const struct eddy_feature_spec *feature = &codec->spec->features[eddy_spec_dimension_feature(codec->spec, i)];
     eddy_avro_string(out, codec->dimension_names[i]);
-    eddy_avro_float(out, natural_value(feature, parts, i, centroid[i]));
+    eddy_avro_float(out, eddy_model_natural_value(feature, parts, i, centroid[i]));
     eddy_avro_float(out, centroid[i]);
   }
   eddy_avro_block_end(out);

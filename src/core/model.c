@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/fmath.h"
 #include "base/memory.h"
 #include "core/model_layout.h"
 
@@ -149,4 +150,16 @@ int eddy_model_slot(const struct eddy_model *model, uint32_t id) {
     }
   }
   return low < model->clusters && model->ids[low].id == id ? model->ids[low].slot : -1;
+}
+
+float eddy_model_natural_value(const struct eddy_feature_spec *feature, const struct eddy_model_parts *parts,
+                               uint16_t dimension, float z) {
+  static const double log2_e = 1.4426950408889634;
+  double deviation = parts->deviation[dimension] > EDDY_DEVIATION_FLOOR ? (double)parts->deviation[dimension] : 0.05;
+  double weight = (double)parts->weight[dimension];
+  double x = (double)parts->mean[dimension];
+  if (weight > 0) x += (double)z / weight * deviation;
+  if (feature->transform == EDDY_TRANSFORM_NONE) return (float)x;
+  if (x <= 0) return 0;
+  return (float)(eddy_exp2((x < 80 ? x : 80) * log2_e) - 1);
 }

@@ -1,6 +1,5 @@
 #include "daemon/stats.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,22 +207,14 @@ static void insert_strength(struct eddy_board_segment *segment, struct eddy_boar
   if (segment->strongest_count < EDDY_STRONGEST_MAX) segment->strongest_count++;
 }
 
-/* A centroid's coordinate back in natural units; what was clamped or weighted away stays so. */
-static float typical(const struct eddy_feature_spec *feature, const struct eddy_model_parts *parts, uint16_t dimension,
-                     float z) {
-  double deviation = parts->deviation[dimension] > 0.05F ? parts->deviation[dimension] : 0.05;
-  double raw = parts->mean[dimension] + (double)z * deviation;
-  if (feature->transform != EDDY_TRANSFORM_LOG1P) return (float)raw;
-  return raw > 0 ? (float)expm1(raw) : 0;
-}
-
 static void find_strongest(struct eddy_board_segment *segment, const struct eddy_spec *spec,
                            const struct eddy_model_parts *parts, uint16_t slot) {
   segment->strongest_count = 0;
   for (uint16_t i = 0; i < parts->dimensions; i++) {
     uint16_t feature = eddy_spec_dimension_feature(spec, i);
-    float z = parts->weight[i] > 0 ? parts->centroids[(size_t)slot * parts->dimensions + i] / parts->weight[i] : 0;
-    insert_strength(segment, (struct eddy_board_strength){feature, z, typical(&spec->features[feature], parts, i, z)});
+    float at = parts->centroids[(size_t)slot * parts->dimensions + i], z = parts->weight[i] > 0 ? at / parts->weight[i] : 0;
+    float typical = eddy_model_natural_value(&spec->features[feature], parts, i, at);
+    insert_strength(segment, (struct eddy_board_strength){feature, z, typical});
   }
 }
 
