@@ -24,11 +24,10 @@ static int judge(const char *command, const char *subject, const struct eddy_reg
 static int ask(struct eddy_registry_client *client, const char *command, const struct eddy_config *config, const char *subject,
                uint32_t *id) {
   struct eddy_registry_answer answer;
-  eddy_registry_lookup(client, subject, eddy_schema_event, &answer);
+  eddy_registry_obtain(client, subject, eddy_schema_event, config->registry.add, &answer);
   if (answer.result == EDDY_REGISTRY_MISSING && !config->registry.add)
     return refuse(command, subject, "the schema of events is not registered",
                   "register schemas/event.avsc, set registry.register: true, or use --framing single-object");
-  if (answer.result == EDDY_REGISTRY_MISSING) eddy_registry_register(client, subject, eddy_schema_event, &answer);
   return judge(command, subject, &answer, id);
 }
 

@@ -220,6 +220,12 @@ void eddy_registry_register(struct eddy_registry_client *client, const char *sub
   post(client, path, schema, EDDY_REGISTRY_ID, answer);
 }
 
+void eddy_registry_obtain(struct eddy_registry_client *client, const char *subject, const char *schema, bool add,
+                          struct eddy_registry_answer *answer) {
+  eddy_registry_lookup(client, subject, schema, answer);
+  if (answer->result == EDDY_REGISTRY_MISSING && add) eddy_registry_register(client, subject, schema, answer);
+}
+
 void eddy_registry_compatible(struct eddy_registry_client *client, const char *subject, const char *schema,
                               struct eddy_registry_answer *answer) {
   char path[512];

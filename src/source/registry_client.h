@@ -52,6 +52,10 @@ void eddy_registry_lookup(struct eddy_registry_client *client, const char *subje
 /* Registers it, which changes nothing if it is there. REFUSED: incompatible with its predecessors, among others. */
 void eddy_registry_register(struct eddy_registry_client *client, const char *subject, const char *schema,
                             struct eddy_registry_answer *answer);
+/* The first, then the second if it is missing and may be added: whoever may only read can run, too, once the schemas are
+ * there. */
+void eddy_registry_obtain(struct eddy_registry_client *client, const char *subject, const char *schema, bool add,
+                          struct eddy_registry_answer *answer);
 /* FOUND: could be registered next to the newest version. MISSING: the subject has none yet. REFUSED: incompatible. */
 void eddy_registry_compatible(struct eddy_registry_client *client, const char *subject, const char *schema,
                               struct eddy_registry_answer *answer);

@@ -224,13 +224,10 @@ static void answer_questions(struct eddy_schema_registry *registry) {
   }
 }
 
-/* Looked up first: whoever may only read can run, too, once the schemas are there. */
 static void ask_subject(struct eddy_schema_registry *registry, const struct eddy_registry_subject *subject,
                         struct eddy_registry_answer *answer) {
   do {
-    eddy_registry_lookup(registry->client, subject->name, subject->schema, answer);
-    if (answer->result == EDDY_REGISTRY_MISSING && registry->add)
-      eddy_registry_register(registry->client, subject->name, subject->schema, answer);
+    eddy_registry_obtain(registry->client, subject->name, subject->schema, registry->add, answer);
   } while (!is_answered(registry, answer) && !atomic_load(&registry->stop));
 }
 
