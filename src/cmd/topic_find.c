@@ -7,13 +7,6 @@
 #include "daemon/nearest.h"
 #include "daemon/topics.h"
 
-static int32_t partitions_in(const struct rd_kafka_metadata *metadata, const char *name) {
-  for (int i = 0; i < metadata->topic_cnt; i++) {
-    if (strcmp(metadata->topics[i].topic, name) == 0) return metadata->topics[i].err ? 0 : metadata->topics[i].partition_cnt;
-  }
-  return 0;
-}
-
 /* One that `eddy topics create` would make. */
 static bool is_own(const struct eddy_topics *topics, const char *name) {
   bool own = strcmp(topics->input, name) == 0;
@@ -42,7 +35,7 @@ int eddy_cmd_topic_find(struct eddy_cmd_client *client, const char *command, con
   const struct rd_kafka_metadata *metadata;
   rd_kafka_resp_err_t error = rd_kafka_metadata(client->kafka, 1, NULL, &metadata, EDDY_CMD_REACH_MS);
   if (error) return eddy_cmd_client_away(client, command, config->kafka.brokers, error);
-  *partitions = partitions_in(metadata, name);
+  *partitions = eddy_topics_partitions(metadata, name);
   int code = *partitions > 0 ? 0 : say_missing(command, config, name, metadata);
   rd_kafka_metadata_destroy(metadata);
   return code;

@@ -64,7 +64,7 @@ static bool is_catalogue(int topic) {
   return topic == EDDY_OUTPUT_MODEL || topic == EDDY_OUTPUT_SEGMENT;
 }
 
-static int32_t partitions_in(const struct rd_kafka_metadata *metadata, const char *name) {
+int32_t eddy_topics_partitions(const struct rd_kafka_metadata *metadata, const char *name) {
   for (int i = 0; i < metadata->topic_cnt; i++) {
     if (strcmp(metadata->topics[i].topic, name) == 0) return metadata->topics[i].err ? 0 : metadata->topics[i].partition_cnt;
   }
@@ -128,8 +128,8 @@ rd_kafka_resp_err_t eddy_topics_survey(const struct eddy_topics *topics, rd_kafk
   const struct rd_kafka_metadata *metadata;
   rd_kafka_resp_err_t error = rd_kafka_metadata(client, 1, NULL, &metadata, timeout_ms);
   if (error) return error;
-  for (int i = 0; i < EDDY_TOPIC_COUNT; i++) found[i] = partitions_in(metadata, topics->names[i]);
-  found[EDDY_TOPIC_INPUT] = partitions_in(metadata, topics->input);
+  for (int i = 0; i < EDDY_TOPIC_COUNT; i++) found[i] = eddy_topics_partitions(metadata, topics->names[i]);
+  found[EDDY_TOPIC_INPUT] = eddy_topics_partitions(metadata, topics->input);
   rd_kafka_metadata_destroy(metadata);
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }

@@ -42,6 +42,8 @@ struct eddy_topic_plan eddy_topics_plan(const struct eddy_topics *topics, int to
 void eddy_topics_ask(const struct eddy_topics *topics, rd_kafka_t *client, int timeout_ms, struct eddy_topic_facts *facts);
 /* What to do about differences (bits of eddy_topic_compare()) of a topic from its plan. */
 const char *eddy_topics_advice(int topic, int differences);
+/* Partitions of a topic in what a broker has told, 0 = missing. */
+int32_t eddy_topics_partitions(const struct rd_kafka_metadata *metadata, const char *name);
 /* Partitions of each topic, 0 = missing. Asks the broker for all it has, which creates none. */
 rd_kafka_resp_err_t eddy_topics_survey(const struct eddy_topics *topics, rd_kafka_t *client, int timeout_ms,
                                        int32_t found[EDDY_TOPIC_ALL]);
