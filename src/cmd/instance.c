@@ -32,14 +32,11 @@ static int use_listen(struct eddy_cmd_instance *instance, const struct eddy_cmd_
   return use_url(instance, asking, url);
 }
 
-static void use_token(struct eddy_cmd_instance *instance, const char *token) {
-  if (token && eddy_http_token_valid(token)) memcpy(instance->token, token, strlen(token) + 1);
-}
-
 static int use_config(struct eddy_cmd_instance *instance, const struct eddy_cmd_asking *asking) {
   struct eddy_config config;
   int code = eddy_config_load(&config, asking->config, stderr) == 0 ? 0 : EX_CONFIG;
-  if (code == 0 && asking->personal) use_token(instance, config.http.token);
+  if (code == 0 && asking->personal && config.http.token)
+    snprintf(instance->token, sizeof(instance->token), "%s", config.http.token);
   if (code == 0 && !asking->url) code = use_listen(instance, asking, config.http.listen);
   eddy_config_free(&config);
   return code;

@@ -5,6 +5,7 @@
 #include "daemon/config_bind.h"
 #include "daemon/config_value.h"
 #include "daemon/http.h"
+#include "daemon/http_get.h"
 #include "daemon/nearest.h"
 #include "sink/redis_url.h"
 #include "source/registry_client.h"
@@ -42,10 +43,9 @@ const char *eddy_config_check_secret(const char *text) {
 }
 
 const char *eddy_config_check_token(const char *text) {
-  bool printable = true;
-  for (const char *at = text; *at; at++) printable = printable && *at > ' ' && *at < 0x7f;
   size_t length = strlen(text);
-  return printable && length >= 16 && length <= 255 ? NULL : "16 to 255 printable ASCII characters without spaces";
+  bool fine = eddy_http_token_valid(text) && length >= 16 && length <= 255;
+  return fine ? NULL : "16 to 255 printable ASCII characters without spaces";
 }
 
 const char *eddy_config_check_user(const char *text) {
