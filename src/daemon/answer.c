@@ -7,26 +7,16 @@
 
 #include "daemon/clock.h"
 #include "daemon/user_json.h"
+#include "daemon/user_text.h"
 
-enum { ANSWERS_PER_TICK = 4, RECENT_SHOWN_MAX = 32, NAME_ROOM = 2 * EDDY_NAME_MAX + 16, TEXT_ROOM = 2 * NAME_ROOM + 64 };
+enum { ANSWERS_PER_TICK = 4, RECENT_SHOWN_MAX = 32, TEXT_ROOM = 2 * EDDY_SEGMENT_LABEL_MAX + 64 };
 
-/* What happened lately --------------------------------------------------------------------------------------------------------
- */
-
-/* By its name, or by its number if the model no longer has it. */
-static const char *segment_name(const struct eddy_model *model, uint32_t id, char name[NAME_ROOM]) {
-  int slot = model ? eddy_model_slot(model, id) : -1;
-  if (slot >= 0)
-    snprintf(name, NAME_ROOM, "%s", eddy_model_parts_of(model).cards[slot].name);
-  else
-    snprintf(name, NAME_ROOM, "segment %u", id);
-  return name;
-}
+/* What happened lately -------------------------------------------------------------------------------------------------- */
 
 static void describe_change(const struct eddy_model *model, const struct eddy_recent_entry *entry, char text[TEXT_ROOM]) {
-  char from[NAME_ROOM] = "", to[NAME_ROOM] = "";
-  if (entry->has_from) segment_name(model, entry->from, from);
-  if (entry->has_to) segment_name(model, entry->to, to);
+  char from[EDDY_SEGMENT_LABEL_MAX] = "", to[EDDY_SEGMENT_LABEL_MAX] = "";
+  if (entry->has_from) eddy_segment_label(model, entry->from, from);
+  if (entry->has_to) eddy_segment_label(model, entry->to, to);
   if (entry->has_from && entry->has_to)
     snprintf(text, TEXT_ROOM, "moved from %s to %s", from, to);
   else if (entry->has_to)
@@ -60,8 +50,7 @@ static json_t *recent_of(const struct eddy_worker *worker, struct eddy_str user)
   return recent;
 }
 
-/* Answers ---------------------------------------------------------------------------------------------------------------------
- */
+/* Answers ----------------------------------------------------------------------------------------------------------------- */
 
 /* The partition that has the user, if it is here. */
 static struct eddy_partition *home_of(const struct eddy_worker *worker, struct eddy_str user,

@@ -4,6 +4,7 @@
 
 #include "base/version.h"
 #include "daemon/status_parts.h"
+#include "daemon/user_json.h"
 #include "trainer/trainer.h"
 
 static json_t *whole(uint64_t number) {
@@ -13,10 +14,6 @@ static json_t *whole(uint64_t number) {
 /* NaN and the infinities have no place in JSON. Three significant decimals are enough to look at. */
 static json_t *decimal(double number) {
   return isfinite(number) ? json_real(round(number * 1000) / 1000) : json_null();
-}
-
-static json_t *time_or_null(int64_t time) {
-  return time == EDDY_TIME_NONE ? json_null() : json_integer(time);
 }
 
 /* Status ------------------------------------------------------------------------------------------------------------------- */
@@ -59,7 +56,7 @@ static json_t *redis_of(const struct eddy_config *config, const struct eddy_pipe
 static json_t *model_of(const struct eddy_config *config, const struct eddy_pipeline_stats *stats) {
   uint32_t needed = config->model.buffer_min ? config->model.buffer_min : eddy_trainer_buffer_min(config->model.segments);
   return json_pack("{s:I, s:o, s:o, s:i}", "users_needed", (json_int_t)needed, "version", whole(stats->model_version),
-                   "trained_at", time_or_null(stats->model_version > 0 ? stats->trained_at : EDDY_TIME_NONE), "segments",
+                   "trained_at", eddy_json_time(stats->model_version > 0 ? stats->trained_at : EDDY_TIME_NONE), "segments",
                    (int)stats->segment_count);
 }
 
@@ -110,7 +107,7 @@ json_t *eddy_status_overview(struct eddy_status *status, const struct eddy_pipel
   json_object_set_new(document, "suppressed_by", suppressed_by(stats));
   json_object_set_new(document, "redis", redis_of(status->config, stats));
   json_object_set_new(document, "model", model_of(status->config, stats));
-  json_object_set_new(document, "event_time", time_or_null(event_time(stats)));
+  json_object_set_new(document, "event_time", eddy_json_time(event_time(stats)));
   json_object_set_new(document, "latency_ms",
                       json_pack("{s:o, s:o}", "p50", decimal(times.latency_p50), "p99", decimal(times.latency_p99)));
   json_object_set_new(document, "commit_ms",
@@ -168,6 +165,6 @@ json_t *eddy_status_segments(struct eddy_status *status, const struct eddy_pipel
                                               "strongest", strongest_of(&status->config->spec, segment)));
   }
   return json_pack("{s:o, s:o, s:o, s:o, s:o}", "model_version", whole(stats->model_version), "trained_at",
-                   time_or_null(stats->model_version > 0 ? stats->trained_at : EDDY_TIME_NONE), "users", whole(stats->users),
+                   eddy_json_time(stats->model_version > 0 ? stats->trained_at : EDDY_TIME_NONE), "users", whole(stats->users),
                    "segments", segments, "flows", flows_of(flows, now));
 }

@@ -1,5 +1,4 @@
-/* /api/users/ID: asks all workers, and waits for their answers without holding
- * anybody up. */
+/* /api/users/ID: asks all workers, and waits for their answers without holding anybody up. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +22,7 @@ static json_t *likely_partitions(struct eddy_str user, int32_t partitions) {
 
 static void describe_nowhere(char *text, size_t size, const struct eddy_question_result *result) {
   if (result->restoring > 0) {
-    snprintf(text, size,
-             "none of the partitions here knows this user; the state of %zu is "
-             "still being restored",
+    snprintf(text, size, "none of the partitions here knows this user; the state of %zu is still being restored",
              result->restoring);
   } else {
     snprintf(text, size, "none of the %zu partitions here knows this user%s", result->partition_count,
@@ -53,9 +50,7 @@ static enum eddy_http_more more(void *ctx, struct eddy_http_reply *reply) {
   } else if (result.state == EDDY_QUESTION_NOWHERE) {
     put_nowhere(reply, eddy_question_user(inquiry->question), &result);
   } else if (eddy_clock_mono() - inquiry->asked_at > PATIENCE_MS) {
-    eddy_status_put_error(reply, 504, "busy",
-                          "a worker did not answer in time: it may be waiting "
-                          "for a broker, see /readyz");
+    eddy_status_put_error(reply, 504, "busy", "a worker did not answer in time: it may be waiting for a broker, see /readyz");
   } else {
     return EDDY_HTTP_WAIT;
   }
@@ -87,8 +82,7 @@ void eddy_status_user(struct eddy_status *status, struct eddy_str name, struct e
   int size = eddy_http_percent_decode(name, user, sizeof(user));
   if (size <= 0) {
     eddy_status_put_error(reply, 400, "bad_user",
-                          "a user id has 1 to 255 bytes, percent-encoded where "
-                          "they are no letters or digits");
+                          "a user id has 1 to 255 bytes, percent-encoded where they are no letters or digits");
     return;
   }
   struct inquiry *inquiry = inquire(status, (struct eddy_str){user, (uint32_t)size});

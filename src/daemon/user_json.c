@@ -1,6 +1,5 @@
 #include "daemon/user_json.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +36,7 @@ static json_t *words(const char *text) {
   return eddy_json_text((struct eddy_str){text, (uint32_t)strlen(text)});
 }
 
-static json_t *time_or_null(int64_t time) {
+json_t *eddy_json_time(int64_t time) {
   return time != EDDY_TIME_NONE ? json_integer(time) : json_null();
 }
 
@@ -69,17 +68,13 @@ static json_t *type_names(struct builder *builder, eddy_event_mask types) {
 /* Segment -------------------------------------------------------------------------------------------------------------------*/
 
 /* Empty if the model does not have it. */
-static json_t *segment_name(const struct eddy_model *model, uint32_t id) {
-  int slot = model ? eddy_model_slot(model, id) : -1;
-  return slot >= 0 ? words(eddy_model_parts_of(model).cards[slot].name) : json_sprintf("segment %" PRIu32, id);
-}
-
 static json_t *segment(struct builder *builder, const struct eddy_explanation *explanation) {
   if (!explanation->has_segment) return json_null();
+  char label[EDDY_SEGMENT_LABEL_MAX];
   json_t *object = json_object();
   put(builder, object, "id", json_integer(explanation->segment));
-  put(builder, object, "name", segment_name(explanation->model, explanation->segment));
-  put(builder, object, "since", time_or_null(explanation->segment_since));
+  put(builder, object, "name", words(eddy_segment_label(explanation->model, explanation->segment, label)));
+  put(builder, object, "since", eddy_json_time(explanation->segment_since));
   return object;
 }
 
@@ -87,9 +82,10 @@ static json_t *distances(struct builder *builder, const struct eddy_explanation 
   json_t *array = json_array();
   for (uint16_t i = 0; i < explanation->distance_count; i++) {
     const struct eddy_explained_distance *distance = &explanation->distances[i];
+    char label[EDDY_SEGMENT_LABEL_MAX];
     json_t *object = json_object();
     put(builder, object, "id", json_integer(distance->id));
-    put(builder, object, "name", segment_name(explanation->model, distance->id));
+    put(builder, object, "name", words(eddy_segment_label(explanation->model, distance->id, label)));
     put(builder, object, "distance", number(distance->distance));
     put(builder, object, "current", json_boolean(distance->current));
     append(builder, array, object);
@@ -171,8 +167,8 @@ static json_t *pending(struct builder *builder, const struct eddy_explanation *e
     put(builder, object, "trigger", words(spec->triggers[one->trigger].name));
     put(builder, object, "subject", eddy_json_text(one->subject));
     put(builder, object, "step", json_integer(one->step));
-    put(builder, object, "armed_at", time_or_null(one->armed_at));
-    put(builder, object, "due_at", time_or_null(one->due_at));
+    put(builder, object, "armed_at", eddy_json_time(one->armed_at));
+    put(builder, object, "due_at", eddy_json_time(one->due_at));
     put(builder, object, "because", words(because ? because : ""));
     put(builder, object, "unless", type_names(builder, spec->triggers[one->trigger].without));
     put(builder, object, "postponed_by", type_names(builder, spec->triggers[one->trigger].after));
@@ -204,7 +200,7 @@ static json_t *decided(struct builder *builder, const struct eddy_explanation *e
     put(builder, object, "trigger", words(spec->triggers[one->trigger].name));
     if (one->subject.data) put(builder, object, "subject", eddy_json_text(one->subject));
     put(builder, object, "step", json_integer(one->step));
-    put(builder, object, "due_at", time_or_null(one->due_at));
+    put(builder, object, "due_at", eddy_json_time(one->due_at));
     append(builder, array, object);
   }
   return array;
@@ -224,9 +220,9 @@ static json_t *consent(struct builder *builder, const struct eddy_explanation *e
 static void put_person(struct builder *builder, json_t *user, const struct eddy_explanation *explanation, int32_t partition) {
   put(builder, user, "user_id", eddy_json_text(explanation->user_id));
   put(builder, user, "partition", json_integer(partition));
-  put(builder, user, "now", time_or_null(explanation->now));
-  put(builder, user, "first_seen", time_or_null(explanation->first_seen));
-  put(builder, user, "last_seen", time_or_null(explanation->last_seen));
+  put(builder, user, "now", eddy_json_time(explanation->now));
+  put(builder, user, "first_seen", eddy_json_time(explanation->first_seen));
+  put(builder, user, "last_seen", eddy_json_time(explanation->last_seen));
 }
 
 static void put_segment(struct builder *builder, json_t *user, const struct eddy_explanation *explanation,

@@ -16,5 +16,7 @@ json_t *eddy_user_json(const struct eddy_explanation *explanation, const struct 
 
 /* A string of whatever bytes, as above. NULL if memory is short. */
 json_t *eddy_json_text(struct eddy_str text);
+/* null for EDDY_TIME_NONE. */
+json_t *eddy_json_time(int64_t time);
 
 #endif

@@ -1,5 +1,6 @@
 #include "daemon/user_text.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -99,6 +100,15 @@ static void say_waits(struct text *text, const struct eddy_explanation *explanat
       name_of(explanation, nearest), here ? "nearer" : "nearest", (double)nearest->distance);
   if (here) say(text, " against %.2f", (double)here->distance);
   say(text, "), the user moves there with the next event%s", spec->sweep ? " or the daily look at all users" : "");
+}
+
+const char *eddy_segment_label(const struct eddy_model *model, uint32_t id, char label[EDDY_SEGMENT_LABEL_MAX]) {
+  int slot = model ? eddy_model_slot(model, id) : -1;
+  if (slot >= 0)
+    snprintf(label, EDDY_SEGMENT_LABEL_MAX, "%s", eddy_model_parts_of(model).cards[slot].name);
+  else
+    snprintf(label, EDDY_SEGMENT_LABEL_MAX, "segment %" PRIu32, id);
+  return label;
 }
 
 void eddy_user_verdict(const struct eddy_explanation *explanation, const struct eddy_spec *spec, char out[EDDY_USER_TEXT_MAX]) {

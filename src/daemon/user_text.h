@@ -6,7 +6,10 @@
 
 #include "eddy/explain.h"
 
-enum { EDDY_USER_TEXT_MAX = 2048 };
+enum { EDDY_USER_TEXT_MAX = 2048, EDDY_SEGMENT_LABEL_MAX = 2 * EDDY_NAME_MAX + 16 };
+
+/* A segment by its name, or by its number if there is no model or it no longer has it. Returns `label`. */
+const char *eddy_segment_label(const struct eddy_model *model, uint32_t id, char label[EDDY_SEGMENT_LABEL_MAX]);
 
 /* The text is terminated and cut if it does not fit; names come from outside, so it is not certain to be UTF-8. */
 void eddy_user_verdict(const struct eddy_explanation *explanation, const struct eddy_spec *spec, char text[EDDY_USER_TEXT_MAX]);
