@@ -45,8 +45,7 @@ bool eddy_cmd_whole(const char *text, uint64_t min, uint64_t max, uint64_t *valu
 bool eddy_cmd_number(const char *text, double min, double max, double *value);
 
 /* What getopt_long() with a leading ':' answered with ':' or '?': says so on stderr, with the long option that was probably
- * meant
- * (`options` as getopt_long() got them). Returns 64. */
+ * meant (`options` as getopt_long() got them). Returns 64. */
 struct option;
 int eddy_cmd_bad_option(char **argv, int option, const struct option *options);
 /* "eddy validate: what is wrong" and where the help is, on stderr. Returns 64. */

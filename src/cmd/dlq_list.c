@@ -106,8 +106,7 @@ static int put_letter(const struct eddy_dlq *dlq, const rd_kafka_message_t *mess
   return 0;
 }
 
-/* For people: what to do, once per kind of mistake that was listed.
- * ---------------------------------------------------------------------------------------------------------------*/
+/* For people: what to do, once per kind of mistake that was listed --------------------------------------------------------- */
 
 static const struct {
   const char *code, *advice;
