@@ -2,27 +2,20 @@
 import pathlib
 import shutil
 import sys
-import time
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import page_stub  # noqa: E402
+import waiting  # noqa: E402
 
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--disable-dev-shm-usage", "--force-device-scale-factor=1"]
 
 
 def await_true(check, seconds=20, explain=lambda: ""):
-    """Polls until check() is true and returns what it returned."""
-    deadline = time.monotonic() + seconds
-    while True:
-        result = check()
-        if result:
-            return result
-        assert time.monotonic() < deadline, f"not within {seconds} s: {explain()}"
-        time.sleep(0.05)
+    return waiting.await_true(check, seconds, explain)
 
 
 class Page:

@@ -1,46 +1,21 @@
 """The live page as eddy itself serves it: the demo's, with its broker and invented shoppers."""
-import json
-import os
 import re
-import subprocess
-import urllib.error
-import urllib.request
 
 import pytest
 from conftest import await_true
+from demo import get, running_demo
 from page_stub import policy
-
-
-def get(address, path):
-    """(status, headers, text)"""
-    try:
-        with urllib.request.urlopen(address + path, timeout=10) as reply:
-            return reply.status, reply.headers, reply.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read().decode()
-    except OSError:
-        return 0, {}, "{}"
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     """Address of a demo whose pipeline has segments."""
-    out = tmp_path_factory.mktemp("demo") / "out"
-    with open(out, "wb") as file:
-        process = subprocess.Popen([os.environ["EDDY_BIN"], "demo", "--duration", "120s", "--no-redis"], stdout=file, stderr=file)
-    try:
-        found = await_true(lambda: re.search(r"http://[\w.\[\]:]+:\d+", out.read_text()), 30, out.read_text)
-        await_true(lambda: json.loads(get(found.group(0), "/api/segments")[2]).get("segments"), 60, out.read_text)
-        yield found.group(0)
-        process.terminate()
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-        process.wait()
+    with running_demo(tmp_path_factory.mktemp("demo"), 30) as address:
+        yield f"http://{address}"
 
 
 def test_it_is_served_under_its_policy(demo):
-    status, headers, text = get(demo, "/")
+    status, headers, text = get(demo.removeprefix("http://"), "/")
     assert status == 200 and headers["Content-Type"].startswith("text/html")
     assert headers["Content-Security-Policy"] == policy(text)
 

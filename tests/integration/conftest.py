@@ -5,7 +5,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import redis
@@ -13,6 +12,7 @@ import redis
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 from kafka_fixture import KafkaServer, free_port, last_long  # noqa: E402
+from waiting import await_true  # noqa: E402
 
 _numbers = itertools.count(1)
 
@@ -71,17 +71,6 @@ class Eddy:
     def kill(self):
         self.process.kill()
         self.process.wait()
-
-
-def await_true(check, seconds=60, explain=lambda: ""):
-    """Polls until check() is true and returns what it returned."""
-    deadline = time.monotonic() + seconds
-    while True:
-        result = check()
-        if result:
-            return result
-        assert time.monotonic() < deadline, f"not within {seconds} s: {explain()}"
-        time.sleep(0.1)
 
 
 @pytest.fixture

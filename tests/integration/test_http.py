@@ -1,6 +1,5 @@
 """HTTP of a running pipeline: the demo's (a broker in its process, nothing to set up), and `eddy run` without a broker."""
 import json
-import os
 import re
 import socket
 import subprocess
@@ -9,17 +8,14 @@ import urllib.request
 
 import pytest
 from conftest import await_true
+from demo import get as ask
+from demo import running_demo
 from kafka_fixture import free_port
 
 
 def get(address, path):
-    try:
-        with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as reply:
-            return reply.status, reply.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except urllib.error.URLError:
-        return 0, ""
+    status, _, text = ask(address, path)
+    return status, text
 
 
 def number(page, name):
@@ -29,18 +25,8 @@ def number(page, name):
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     """Address of a demo's HTTP server, once the pipeline has a model."""
-    out = tmp_path_factory.mktemp("demo") / "out"
-    with open(out, "wb") as file:
-        process = subprocess.Popen([os.environ["EDDY_BIN"], "demo", "--duration", "120s", "--no-redis"], stdout=file, stderr=file)
-    try:
-        found = await_true(lambda: re.search(r"http://(\S+)/metrics", out.read_text()), 60, out.read_text)
-        await_true(lambda: json.loads(get(found.group(1), "/api/segments")[1])["segments"], 60, out.read_text)
-        yield found.group(1)
-        process.terminate()
-        assert process.wait(60) == 0
-    finally:
-        process.kill()
-        process.wait()
+    with running_demo(tmp_path_factory.mktemp("demo"), 60) as address:
+        yield address
 
 
 def test_metrics_of_a_live_pipeline(demo):

@@ -19,6 +19,7 @@ import zlib
 import pytest
 import taobao
 from kafka_fixture import SOURCE, decode, event_record, last_long
+from waiting import await_true
 
 PARTITIONS = 3
 DAY = 86_400_000
@@ -31,15 +32,6 @@ DIFFERS = ("published_at", "fired_at", "late", "effect")
 # Sessions as short as the broker allows, so that a frozen process is noticed within a test.
 SHORT_SESSION = {"consumer.session.timeout.ms": 6000, "consumer.heartbeat.interval.ms": 500, "producer.transaction.timeout.ms": 5000}
 BREAKABLE = os.environ.get("EDDY_BREAKABLE_BIN", str(pathlib.Path(os.environ["EDDY_BIN"]).with_name("eddy-breakable")))
-
-
-def await_true(check, seconds=60, explain=lambda: ""):
-    """Polls until check() is true and returns what it returned."""
-    deadline = time.monotonic() + seconds
-    while not (result := check()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {explain()}"
-        time.sleep(0.1)
-    return result
 
 
 def points():
