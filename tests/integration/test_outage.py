@@ -1,12 +1,12 @@
 """The broker goes away, processes are told to end, configurations are wrong: nothing is lost, doubled or fired too early."""
 import json
 import signal
-import threading
 import time
 
 import pytest
 import taobao
 from conftest import await_true, effect_gaps
+from feed import Feed
 from kafka_fixture import decode, event_record
 
 TRIGGER = {"name": "cart_quiet", "kind": "absence", "after": "product_added", "without": "order_completed", "for": "1h",
@@ -33,26 +33,6 @@ def triggers(kafka, app):
     return [decode("Trigger", message.value()) for message in kafka.read(f"{app}.triggers")]
 
 
-class Feed(threading.Thread):
-    """Produces slices one after another in the background; a broker that is away only delays it."""
-
-    def __init__(self, kafka, topic, slices, pause=0.3):
-        super().__init__(daemon=True)
-        self.kafka, self.topic, self.slices, self.pause, self.error = kafka, topic, slices, pause, None
-
-    def run(self):
-        try:
-            for records in self.slices:
-                self.kafka.produce(self.topic, records)
-                time.sleep(self.pause)
-        except Exception as error:  # shown by finish()
-            self.error = error
-
-    def finish(self):
-        self.join(120)
-        assert not self.is_alive() and self.error is None, self.error
-
-
 def kill_between_commits(kafka, app):
     """kill -9 and restart, right after a transaction has ended: a single broker of Kafka 4.3 that starts again with a half-ended
     transaction forgets to write its markers."""
@@ -70,11 +50,10 @@ def test_killed_under_load(own_kafka, eddies, app):
     eddy.await_log('msg="partition assigned"', count=4)
     records = [event_record(event) for event in taobao.sorted_events()[:-1]]
     ends = [event_record(taobao.end_event(f"end-{partition}"), partition=partition) for partition in range(4)]
-    feed = Feed(own_kafka, f"{app}.events", [records[at:at + 8000] for at in range(0, len(records), 8000)] + [ends], pause=1)
-    feed.start()
+    pieces = [*(records[at:at + 8000] for at in range(0, len(records), 8000)), ends]
+    feed = Feed(lambda piece: own_kafka.produce(f"{app}.events", piece), pieces, pause=1)
     for _ in range(2):
         kill_between_commits(own_kafka, app)
-    assert feed.is_alive()
     feed.finish()
     found = await_true(lambda: (lambda all: all if len(all) >= 2487 else None)(triggers(own_kafka, app)), 60,
                        lambda: eddy.log()[-3000:])
@@ -90,13 +69,13 @@ def test_deadline_while_the_broker_is_away(own_kafka, eddies, app, away, back):
     """A deadline that passes while nobody can see the topic is decided afterwards, with what was waiting there."""
     own_kafka.start()
     own_kafka.create(f"{app}.events", 1)
-    eddy = eddies(settings(own_kafka, app, {"for": "8s"}, at_end="wall", allowed_lateness="0s")).start()
+    eddy = eddies(settings(own_kafka, app, {"for": "12s"}, at_end="wall", allowed_lateness="0s")).start()
     eddy.await_log('msg="partition assigned"')
     at = int(time.time() * 1000)
     own_kafka.produce(f"{app}.events", [cart("buyer", at), cart("left", at)])
-    await_true(lambda: own_kafka.committed(app, f"{app}.events") == {0: 2}, 5)
+    await_true(lambda: own_kafka.committed(app, f"{app}.events") == {0: 2}, 10)
     getattr(own_kafka, away)()
-    time.sleep(max(0, at / 1000 + 10 - time.time()))
+    time.sleep(max(0, at / 1000 + 14 - time.time()))
     eddy.process.send_signal(signal.SIGSTOP)  # what was waiting must be there before eddy looks again
     getattr(own_kafka, back)()
     returned = int(time.time() * 1000)
@@ -104,7 +83,7 @@ def test_deadline_while_the_broker_is_away(own_kafka, eddies, app, away, back):
     eddy.process.send_signal(signal.SIGCONT)
     found = await_true(lambda: triggers(own_kafka, app), 30, lambda: eddy.log()[-3000:])
     assert [trigger["user_id"] for trigger in found] == ["left"]
-    assert found[0]["due_at"] == at + 8000 and found[0]["published_at"] >= returned
+    assert found[0]["due_at"] == at + 12_000 and found[0]["published_at"] >= returned
     assert eddy.stop() == 0, eddy.log()[-3000:]
     assert len(triggers(own_kafka, app)) == 1
 
@@ -113,9 +92,9 @@ def test_terminated_under_load(kafka, eddies, app):
     """SIGTERM again and again while records flow: each time exit 0, and what is committed is what came out; nothing twice."""
     kafka.create(f"{app}.events", 4)
     bad = [{"key": b"%d" % i, "value": b"?%d" % i} for i in range(120_000)]
-    feed = Feed(kafka, f"{app}.events", [bad[at:at + 3000] for at in range(0, len(bad), 3000)], pause=0.1)
-    feed.start()
     for round_ in range(4):
+        own = bad[round_ * 30_000:(round_ + 1) * 30_000]
+        feed = Feed(lambda piece: kafka.produce(f"{app}.events", piece), [own[at:at + 1000] for at in range(0, len(own), 1000)], 0.1)
         eddy = eddies(settings(kafka, app, workers=2)).start()
         await_true(lambda: "to=sealed" in eddy.log(), 30, eddy.log)
         assert eddy.stop() == 0, eddy.log()[-3000:]
@@ -124,9 +103,8 @@ def test_terminated_under_load(kafka, eddies, app):
             source = int(dict(message.headers())["__streams.errors.partition"])
             letters[source] = letters.get(source, 0) + 1
         committed = {partition: offset for partition, offset in kafka.committed(app, f"{app}.events").items() if offset > 0}
-        assert committed == letters, round_
-    assert feed.is_alive() and 0 < sum(letters.values()) < len(bad)
-    feed.finish()
+        assert committed == letters and 0 < sum(letters.values()) < (round_ + 1) * len(own), round_
+        feed.finish()
     eddy = eddies(settings(kafka, app, workers=2)).start()
     await_true(lambda: sum(kafka.committed(app, f"{app}.events").values()) == len(bad), 60, lambda: eddy.log()[-3000:])
     assert eddy.stop() == 0

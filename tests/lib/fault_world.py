@@ -12,12 +12,12 @@ import random
 import re
 import signal
 import subprocess
-import threading
 import time
 import zlib
 
 import pytest
 import taobao
+from feed import Feed
 from kafka_fixture import SOURCE, decode, event_record, last_long
 from waiting import await_true
 
@@ -204,27 +204,6 @@ class Process:
             raise AssertionError(f"did not end\n{self.tail()}") from None
 
 
-class Feed(threading.Thread):
-    """Produces slices one after another in the background; a broker that is away only delays it."""
-
-    def __init__(self, world, pieces, pause):
-        super().__init__(daemon=True)
-        self.world, self.pieces, self.pause, self.error = world, pieces, pause, None
-        self.start()
-
-    def run(self):
-        try:
-            for piece in self.pieces:
-                self.world.feed(piece)
-                time.sleep(self.pause)
-        except BaseException as error:  # shown by finish()
-            self.error = error
-
-    def finish(self, seconds=180):
-        self.join(seconds)
-        assert not self.is_alive() and self.error is None, self.error
-
-
 class World:
     """Topic, processes, expectations. `more` goes over the configuration, section by section."""
 
@@ -259,7 +238,7 @@ class World:
         self.sent += len(records)
 
     def feed_slowly(self, records, seconds, count=40):
-        return Feed(self, slices(records, count), seconds / count)
+        return Feed(self.feed, slices(records, count), seconds / count)
 
     def committed(self):
         return sum(self.kafka.committed(self.app, self.input).values())
@@ -312,16 +291,14 @@ class World:
                 process.kill()
 
 
-def kill_at_random(process, feed, seed, pause=(1.0, 2.0)):
-    """kill -9 again and again while the feed lasts, each time with a restart under the same name. Returns how often."""
-    draw, kills = random.Random(seed), 0
-    while feed.is_alive():
+def kill_at_random(process, times, seed, pause=(1.0, 2.0)):
+    """kill -9 again and again, each time with a restart under the same name."""
+    draw = random.Random(seed)
+    for _ in range(times):
         time.sleep(draw.uniform(*pause))
         assert process.alive(), process.tail()
         process.kill()
         process.start()
-        kills += 1
-    return kills
 
 
 def kill_between_commits(world, *processes):

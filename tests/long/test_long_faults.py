@@ -1,6 +1,5 @@
 """Faults that last: sessions that end by the default timeouts, a broker that is down for more than a minute, three brokers and one
 killed, minutes of rebalances and of kills, a Redis that is slow. What comes out is exactly what a calm run publishes."""
-import itertools
 import random
 import time
 
@@ -17,7 +16,7 @@ def test_killed_at_random(kafka, worlds, app, reference, seed):  # noqa: F811
     """kill -9 every few hundred milliseconds to seconds: restores are killed, too."""
     world = worlds(kafka, app, profile={"flush_interval": "2s"}).create(model=reference.model)
     feed = world.feed_slowly(reference.records, seconds=60)
-    assert kill_at_random(world.process().start(), feed, seed, pause=(0.2, 3.0)) > 15
+    kill_at_random(world.process().start(), 30, seed, pause=(0.2, 3.0))
     feed.finish()
     world.expect(reference.outputs)
 
@@ -28,7 +27,7 @@ def test_two_processes_killed_at_random(kafka, worlds, app):
     world = worlds(kafka, app, triggers=[taobao.TRIGGER_SPEC], workers=2, kafka={"properties": SHORT_SESSION}).create()
     both = [world.process(name).start() for name in ("one", "two")]
     feed, draw = world.feed_slowly(taobao.records(PARTITIONS), seconds=150, count=300), random.Random(5)
-    while feed.is_alive():
+    for _ in range(40):
         time.sleep(draw.uniform(0.5, 4))
         victim = draw.choice(both)
         victim.kill()
@@ -122,7 +121,7 @@ def test_rebalance_storm(kafka, worlds, app, reference, seed):  # noqa: F811
     world = worlds(kafka, app, kafka={"properties": SHORT_SESSION}).create(model=reference.model)
     first, draw = world.process("first").start().ready(), random.Random(seed)
     feed = world.feed_slowly(reference.records, seconds=120, count=240)
-    for number in itertools.count():
+    for number in range(40):
         guest = world.process(f"guest-{draw.randrange(number + 1)}").start()
         time.sleep(draw.uniform(0.5, 3.5))
         assert guest.alive(), guest.tail()
@@ -130,8 +129,6 @@ def test_rebalance_storm(kafka, worlds, app, reference, seed):  # noqa: F811
             guest.kill()
         else:
             assert guest.stop() == 0, guest.tail()
-        if not feed.is_alive():
-            break
     feed.finish()
     assert first.alive(), first.tail()
     world.expect(reference.outputs)
@@ -144,14 +141,12 @@ def test_redis_slow(kafka, redis_server, worlds, app, reference):  # noqa: F811
     world = worlds(kafka, app, redis={"url": f"redis://127.0.0.1:{redis_server.port}"}).create(model=reference.model)
     process = world.process().start()
     feed, client = world.feed_slowly(reference.records, seconds=60), redis_server.client()
-    for number in itertools.count():
+    for number in range(12):
         client.execute_command("CLIENT", "PAUSE", 4000)
         time.sleep(5)
         if number % 3 == 2:
             process.kill()
             process.start()
-        if not feed.is_alive():
-            break
     feed.finish()
     world.expect(reference.outputs)
     records = world.outputs().records
