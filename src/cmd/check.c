@@ -14,8 +14,8 @@
 static const char usage[] =
     "usage: eddy check [-c FILE] [-J]\n\n"
     "Tries everything that `eddy run` needs: configuration, brokers, topics, committed offsets, schemas,\n"
-    "schema registry, Redis, clocks. One line per item: ok, warn or fail, and what to do about it. Changes\n"
-    "nothing.\n\n"
+    "schema registry, Redis, clocks. One line per item: ok, warn or fail, and what to do about it.\n"
+    "Changes nothing.\n\n"
     "  -c, --config FILE   the configuration (default: built-in)\n"
     "  -J, --json          one JSON object per line: status, item, text, hint\n\n"
     "Exit codes: 0 nothing fails, 69 something does, 78 the configuration.\n";

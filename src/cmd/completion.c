@@ -7,7 +7,8 @@
 
 static const char usage[] =
     "usage: eddy completion bash\n\n"
-    "Prints a script that lets bash complete commands, options and files: `source <(eddy completion bash)`.\n";
+    "Prints a script that lets bash complete commands, options and files:\n"
+    "`source <(eddy completion bash)`.\n";
 
 static const char head[] =
     "# Completion of eddy for bash, made by `eddy completion bash`.\n"

@@ -26,9 +26,9 @@ enum { FRAME_MS = 1000, PARTITIONS = 4, LAG_MAX = 20000, USERS_MAX = 10000000 };
 
 static const char usage[] =
     "usage: eddy demo [OPTIONS]\n\n"
-    "Runs the whole pipeline with nothing to set up: a broker inside this process, a private Redis if redis-server is "
-    "installed, and\n"
-    "invented shoppers in accelerated time. Shows live numbers until Ctrl-C.\n\n"
+    "Runs the whole pipeline with nothing to set up: a broker inside this process, a private Redis if\n"
+    "redis-server is installed, and invented shoppers in accelerated time. Shows live numbers until\n"
+    "Ctrl-C.\n\n"
     "      --duration TIME  end after this long, e.g. 30s\n"
     "      --users N        shoppers (default 20000)\n"
     "      --speed X        shop time runs X times faster than the clock (default 1200)\n"

@@ -12,15 +12,16 @@
 
 static const char usage[] =
     "usage: eddy explain [-c FILE] [--url URL] [--token TOKEN] [--json] USER\n\n"
-    "Asks a running instance what it knows about one user: the segment and why it is no other, distances to all\n"
-    "segments, features now and as they will fade, carts, what is pending, why each trigger came or did not come,\n"
-    "and what was published lately.\n\n"
+    "Asks a running instance what it knows about one user: the segment and why it is no other, distances\n"
+    "to all segments, features now and as they will fade, carts, what is pending, why each trigger came\n"
+    "or did not come, and what was published lately.\n\n"
     "  -c, --config FILE   the configuration, for http.listen and http.token (default: built-in)\n"
     "      --url URL       another address: http://host:port\n"
-    "      --token TOKEN   instead of http.token of the configuration; others may see it in the list of processes\n"
+    "      --token TOKEN   instead of http.token of the configuration; others may see it in the list of\n"
+    "                      processes\n"
     "      --json          the answer as it came\n\n"
-    "Exit codes: 0, 69 the instance does not answer or has no such user, 77 the token is wrong or missing, 78 the\n"
-    "configuration.\n";
+    "Exit codes: 0, 69 the instance does not answer or has no such user, 77 the token is wrong or\n"
+    "missing, 78 the configuration.\n";
 
 enum { TIMEOUT_MS = 10000 };
 

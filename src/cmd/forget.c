@@ -20,17 +20,17 @@
 
 static const char usage[] =
     "usage: eddy forget [-c FILE] [--wait] [-J] USER...\n\n"
-    "Writes an event user_erased for each user to every partition of the input topic, for where a user's events are is up to\n"
-    "those who produce them: eddy then drops the profile and what waits for the user, deletes its keys in Redis, ignores its\n"
-    "later events until it consents anew, and leaves a receipt per partition on <app>.receipts. Prints per user one JSON line\n"
-    "with user_id, event_id and the event's offset in each partition. What is on Kafka already goes by the retention of its\n"
-    "topic.\n\n"
+    "Writes an event user_erased for each user to every partition of the input topic, for where a user's\n"
+    "events are is up to those who produce them: eddy then drops the profile and what waits for the user,\n"
+    "deletes its keys in Redis, ignores its later events until it consents anew, and leaves a receipt per\n"
+    "partition on <app>.receipts. Prints per user one JSON line with user_id, event_id and the event's\n"
+    "offset in each partition. What is on Kafka already goes by the retention of its topic.\n\n"
     "  -c, --config FILE   the configuration (default: built-in)\n"
     "      --wait          wait for the receipts, for 30 s, and say of whom nothing was known\n"
-    "  -J, --json          with --wait: the lines come after it, and have receipt (true or false) and had_profile\n\n"
-    "Exit codes: 0 all events arrived, 69 no broker or topic, or an event did not arrive, 75 a receipt has not come (yet), 78 "
-    "the\n"
-    "configuration.\n";
+    "  -J, --json          with --wait: the lines come after it, and have receipt (true or false) and\n"
+    "                      had_profile\n\n"
+    "Exit codes: 0 all events arrived, 69 no broker or topic, or an event did not arrive, 75 a receipt\n"
+    "has not come (yet), 78 the configuration.\n";
 
 enum { UUID_TEXT = 36, RECEIPT_WAIT_MS = 30000, POLL_MS = 100 };
 

@@ -21,7 +21,8 @@ static const char usage[] =
     "  -n, --events N      how many events, default 100000; 0 = until interrupted\n"
     "  -s, --seed N        another seed gives another world, default 1\n"
     "      --start TIME    first moment, RFC 3339, default 2024-01-01T00:00:00Z\n"
-    "      --speed X       in accelerated time: X seconds of the shoppers' time per second, default as fast as possible\n"
+    "      --speed X       in accelerated time: X seconds of the shoppers' time per second, default as\n"
+    "                      fast as possible\n"
     "  -f, --format F      jsonl or avro (object container file), default jsonl\n"
     "  -o, --output FILE   instead of standard output\n\n"
     "Exit codes: 0, 71 memory is short, 74 the output cannot be written.\n";

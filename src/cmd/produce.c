@@ -13,17 +13,19 @@
 
 static const char usage[] =
     "usage: eddy produce [-c FILE] [-t TOPIC] [-J | --framing NAME] [-H NAME=VALUE]...\n\n"
-    "Reads events as JSON lines (or an Avro container file) from standard input and writes them to a topic: checked as\n"
-    "`eddy replay` checks them, keyed by user_id. Lines that are no event are named and left out.\n\n"
+    "Reads events as JSON lines (or an Avro container file) from standard input and writes them to a\n"
+    "topic: checked as `eddy replay` checks them, keyed by user_id. Lines that are no event are named and\n"
+    "left out.\n\n"
     "  -c, --config FILE    the configuration (default: built-in)\n"
     "  -t, --topic TOPIC    another topic than kafka.input\n"
-    "      --framing NAME   single-object: Avro as its specification frames it; confluent: Avro under an id of the schema\n"
-    "                       registry, where the schema of events is looked up, or registered, under TOPIC-value; json.\n"
-    "                       Default: confluent if registry.url is configured, else single-object\n"
+    "      --framing NAME   single-object: Avro as its specification frames it; confluent: Avro under an\n"
+    "                       id of the schema registry, where the schema of events is looked up, or\n"
+    "                       registered, under TOPIC-value; json. Default: confluent if registry.url is\n"
+    "                       configured, else single-object\n"
     "  -J, --json           the same as --framing json\n"
     "  -H, --header NAME=VALUE  a header of every record, also several; without =VALUE it is null\n\n"
-    "Exit codes: 0 all events arrived, 65 a line was no event, 69 no broker, topic or registry, or an event did not arrive,\n"
-    "78 the configuration, or the registry refuses the schema.\n";
+    "Exit codes: 0 all events arrived, 65 a line was no event, 69 no broker, topic or registry, or an\n"
+    "event did not arrive, 78 the configuration, or the registry refuses the schema.\n";
 
 enum { FRAMING_DEFAULT = -1, WHY_SHOWN = 500 };
 

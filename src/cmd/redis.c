@@ -14,13 +14,9 @@
 
 static const char usage[] =
     "usage: eddy redis rebuild [-c FILE] [--dry-run] [-J]\n\n"
-    "Removes from Redis what eddy can write again: the hashes of users, the members of segments, and what it says about how "
-    "far "
-    "it\n"
-    "has been written. Processes that run, and those that start, then write everything anew. The streams of triggers stay. If "
-    "it "
-    "is\n"
-    "interrupted, run it again.\n\n"
+    "Removes from Redis what eddy can write again: the hashes of users, the members of segments, and what\n"
+    "it says about how far it has been written. Processes that run, and those that start, then write\n"
+    "everything anew. The streams of triggers stay. If it is interrupted, run it again.\n\n"
     "  -c, --config FILE   the configuration (default: built-in)\n"
     "      --dry-run       only count\n"
     "  -J, --json          the counts as a JSON object: users, segments, partitions, dry_run, complete\n\n"

@@ -21,17 +21,16 @@
 
 static const char usage[] =
     "usage: eddy replay [-c FILE] [--until TIME] [--batch N] INPUT\n\n"
-    "Reads events (JSON lines or an Avro object container file, - = standard input) in the order in which they stand there "
-    "and\n"
-    "prints what would have been published, one JSON object per line. Time comes from the events; at the end it moves on to "
-    "the\n"
-    "newest one, with --until further. time.publish_after is ignored. Refused records are counted and the first ten named on\n"
-    "standard error, where the summary goes, too.\n\n"
+    "Reads events (JSON lines or an Avro object container file, - = standard input) in the order in which\n"
+    "they stand there and prints what would have been published, one JSON object per line. Time comes\n"
+    "from the events; at the end it moves on to the newest one, with --until further. time.publish_after\n"
+    "is ignored. Refused records are counted and the first ten named on standard error, where the summary\n"
+    "goes, too.\n\n"
     "  -c, --config FILE   configuration, default: the built-in one\n"
     "      --until TIME    RFC 3339: let time go on to this moment after the last event\n"
     "      --batch N       events per step of the engine, 1..256, default 256\n\n"
-    "Exit codes: 0, 65 no record was usable or the file is broken, 66 there is no such file, 74 the output cannot be written,\n"
-    "78 the configuration.\n";
+    "Exit codes: 0, 65 no record was usable or the file is broken, 66 there is no such file, 74 the\n"
+    "output cannot be written, 78 the configuration.\n";
 
 enum { BATCH_MAX = 256, NAMED_MAX = 10, TICK_BUDGET = 4096, WHY_SIZE = 512, OUTPUT_BYTES = 1 << 18 };
 

@@ -21,17 +21,18 @@ enum { WAIT_MS = 200, PROGRESS_MS = 10000 };
 
 static const char usage[] =
     "usage: eddy run [-c FILE] [--offsets-from-profiles] [--accept-loss]\n\n"
-    "Reads events from Kafka, keeps profiles, publishes segment changes and triggers until SIGTERM or SIGINT; a second signal\n"
-    "ends it at once. Waits for brokers and topics that are not there yet. After a restart it goes on where the last commit "
-    "stood.\n\n"
-    "SIGHUP reads the configuration again: what may change at run time takes effect, the log says what needs a restart. A "
-    "file\n"
-    "with an error changes nothing.\n\n"
+    "Reads events from Kafka, keeps profiles, publishes segment changes and triggers until SIGTERM or\n"
+    "SIGINT; a second signal ends it at once. Waits for brokers and topics that are not there yet. After\n"
+    "a restart it goes on where the last commit stood.\n\n"
+    "SIGHUP reads the configuration again: what may change at run time takes effect, the log says what\n"
+    "needs a restart. A file with an error changes nothing.\n\n"
     "  -c, --config FILE         the configuration (default: built-in, see `eddy config reference`)\n"
-    "  --offsets-from-profiles   the group has lost its committed offsets: go on from those kept in topic <app>.profiles\n"
-    "  --accept-loss             the input no longer has all events that a restart has to read again: go on without them\n\n"
-    "Exit codes: 0 left in good order, 69 the address of http.listen is taken, 75 try again, 78 configuration or state that "
-    "somebody has to look at.\n";
+    "  --offsets-from-profiles   the group has lost its committed offsets: go on from those kept in topic\n"
+    "                            <app>.profiles\n"
+    "  --accept-loss             the input no longer has all events that a restart has to read again: go\n"
+    "                            on without them\n\n"
+    "Exit codes: 0 left in good order, 69 the address of http.listen is taken, 75 try again, 78\n"
+    "configuration or state that somebody has to look at.\n";
 
 /* Blocked in every thread, so that only sigtimedwait() below takes them. */
 static sigset_t block_signals(void) {

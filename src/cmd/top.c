@@ -15,11 +15,10 @@
 
 static const char usage[] =
     "usage: eddy top [-c FILE] [--url URL] [--interval TIME] [--count N]\n\n"
-    "Watches a running instance: rates, lag per partition, what is paused or being restored, segments, times of commits and "
-    "from\n"
-    "event to output, Redis, memory. On a terminal a picture that is redrawn in place; elsewhere a line of logfmt per "
-    "interval:\n"
-    "rates and quantiles are those of the interval, what is not known is left out.\n\n"
+    "Watches a running instance: rates, lag per partition, what is paused or being restored, segments,\n"
+    "times of commits and from event to output, Redis, memory. On a terminal a picture that is redrawn in\n"
+    "place; elsewhere a line of logfmt per interval: rates and quantiles are those of the interval, what\n"
+    "is not known is left out.\n\n"
     "  -c, --config FILE     the configuration, for http.listen (default: built-in)\n"
     "      --url URL         another address: http://host:port, or with the path of the metrics\n"
     "      --interval TIME   100ms to 1h, default 1s\n"

@@ -12,16 +12,17 @@
 
 static const char usage[] =
     "usage: eddy topics create [-c FILE] [--partitions N] [--dry-run] [-J]\n\n"
-    "Creates the input topic and every other topic that is missing, and compares the others with what eddy needs. One line "
-    "per\n"
-    "topic: ok, created (would create), or how it differs. Nothing that exists is changed.\n\n"
+    "Creates the input topic and every other topic that is missing, and compares the others with what\n"
+    "eddy needs. One line per topic: ok, created (would create), or how it differs. Nothing that exists\n"
+    "is changed.\n\n"
     "  -c, --config FILE     the configuration (default: built-in)\n"
-    "      --partitions N    partitions of the input, 1..10000 (default: what it has, else 4); others get as many\n"
+    "      --partitions N    partitions of the input, 1..10000 (default: what it has, else 4); others get\n"
+    "                        as many\n"
     "      --dry-run         only say what would be done\n"
-    "  -J, --json            one JSON object per topic: topic, status (ok, created, missing, differs), partitions,\n"
-    "                        settings (as they should be), difference, hint\n\n"
-    "Exit codes: 0 all as it should be, 69 a topic differs, could not be created, or no broker answers within 10 s, 78 the\n"
-    "configuration.\n";
+    "  -J, --json            one JSON object per topic: topic, status (ok, created, missing, differs),\n"
+    "                        partitions, settings (as they should be), difference, hint\n\n"
+    "Exit codes: 0 all as it should be, 69 a topic differs, could not be created, or no broker answers\n"
+    "within 10 s, 78 the configuration.\n";
 
 enum { PARTITIONS_DEFAULT = 4, PARTITIONS_MAX = 10000, VISIBLE_TRIES = 100, VISIBLE_STEP_MS = 50 };
 
