@@ -262,6 +262,8 @@ static void put_pending(const json_t *row, FILE *out) {
   put_time(row, "armed_at", out);
   if (json_array_size(json_object_get(row, "unless")) > 0) fputs(", unless ", out);
   put_words(json_object_get(row, "unless"), out);
+  if (json_array_size(json_object_get(row, "postponed_by")) > 0) fputs("; put off by ", out);
+  put_words(json_object_get(row, "postponed_by"), out);
   fputc('\n', out);
 }
 

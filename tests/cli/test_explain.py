@@ -31,7 +31,7 @@ USER = {
                "items": [{"product_id": "p1", "name": "Trail shoes", "quantity": 2, "price": 11900}]},
               {"cart_id": "c2", "value": 0, "currency": "", "items": [{"product_id": "p2", "name": "", "quantity": 1, "price": None}]}],
     "pending": [{"trigger": "cart_abandonment", "subject": "c2", "step": 1, "armed_at": T0, "due_at": T0 + HOUR, "because": "product_added",
-                 "unless": ["order_completed", "checkout_started"]}],
+                 "unless": ["order_completed", "checkout_started"], "postponed_by": ["product_added"]}],
     "triggers": [{"trigger": "cart_abandonment", "mode": "live", "text": "fires at 2026-01-05T09:00:00Z unless order_completed comes first"}],
     "decided": [{"trigger": "cart_abandonment", "step": 0, "due_at": T0 - 2 * HOUR}],
     "consent": {"unsubscribed_at": T0 - 9 * HOUR, "subscribed_at": T0 - 8 * HOUR},
@@ -65,7 +65,7 @@ Carts
     1 x p2  -
 
 Pending
-  2026-01-05T09:00:00Z  cart_abandonment step 1 cart `c2`: product_added at 2026-01-05T08:00:00Z, unless order_completed or checkout_started
+  2026-01-05T09:00:00Z  cart_abandonment step 1 cart `c2`: product_added at 2026-01-05T08:00:00Z, unless order_completed or checkout_started; put off by product_added
 
 Triggers
   cart_abandonment (live): fires at 2026-01-05T09:00:00Z unless order_completed comes first
