@@ -55,6 +55,16 @@ static void read_text(struct eddy_config *config, const char *name, const char *
   free(folder);
 }
 
+static void parse(struct eddy_config *config, const char *name, const char *text, size_t size,
+                  struct eddy_config_report *report) {
+  bool memory = eddy_config_defaults(config) == 0;
+  if (size > EDDY_CONFIG_FILE_MAX)
+    eddy_config_report_add(report, (struct eddy_place){0, 0}, "the file is larger than 1 MiB");
+  else
+    read_text(config, name, text, size, report);
+  if (!memory || derive(config) != 0) eddy_config_report_add(report, (struct eddy_place){0, 0}, "out of memory");
+}
+
 static int finish(struct eddy_config_report *report, const char *name, const char *text, size_t size, FILE *errors) {
   int count = report->count;
   if (errors) eddy_config_report_print(report, name, text, size, errors);
@@ -65,12 +75,7 @@ static int finish(struct eddy_config_report *report, const char *name, const cha
 int eddy_config_parse(struct eddy_config *config, const char *name, const char *text, size_t size, FILE *errors) {
   struct eddy_config_report report;
   eddy_config_report_init(&report);
-  bool memory = eddy_config_defaults(config) == 0;
-  if (size > EDDY_CONFIG_FILE_MAX)
-    eddy_config_report_add(&report, (struct eddy_place){0, 0}, "the file is larger than 1 MiB");
-  else
-    read_text(config, name, text, size, &report);
-  if (!memory || derive(config) != 0) eddy_config_report_add(&report, (struct eddy_place){0, 0}, "out of memory");
+  parse(config, name, text, size, &report);
   return finish(&report, name, text, size, errors);
 }
 
@@ -88,33 +93,45 @@ static char *read_file(const char *path, size_t *size) {
   return NULL;
 }
 
-static int load_defaults(struct eddy_config *config, FILE *errors) {
-  return eddy_config_parse(config, "(defaults)", "", 0, errors);
-}
-
-static int cannot_read(struct eddy_config *config, const char *path, FILE *errors) {
-  struct eddy_config_report report;
-  eddy_config_report_init(&report);
+static void cannot_read(struct eddy_config *config, struct eddy_config_report *report) {
   const char *advice = errno == ENOENT   ? "; `eddy config init` writes one to begin with"
                        : errno == EACCES ? "; let the user that runs eddy read it"
                                          : "";
-  eddy_config_report_add(&report, (struct eddy_place){0, 0}, "the file cannot be read: %s%s", strerror(errno), advice);
+  eddy_config_report_add(report, (struct eddy_place){0, 0}, "the file cannot be read: %s%s", strerror(errno), advice);
   if (eddy_config_defaults(config) != 0 || derive(config) != 0)
-    eddy_config_report_add(&report, (struct eddy_place){0, 0}, "out of memory");
-  return finish(&report, path, "", 0, errors);
+    eddy_config_report_add(report, (struct eddy_place){0, 0}, "out of memory");
+}
+
+/* Returns the file's text, which the caller frees; NULL with size 0 if it cannot be read. */
+static char *load(struct eddy_config *config, const char *path, size_t *size, struct eddy_config_report *report) {
+  char *text = read_file(path, size);
+  if (!text) {
+    *size = 0;
+    cannot_read(config, report);
+    return NULL;
+  }
+  parse(config, path, text, *size, report);
+  config->path = strdup(path);
+  return text;
+}
+
+int eddy_config_read(struct eddy_config *config, const char *path, struct eddy_config_report *report) {
+  size_t size = 0;
+  free(load(config, path, &size, report));
+  return report->count;
 }
 
 int eddy_config_load(struct eddy_config *config, const char *path, FILE *errors) {
+  struct eddy_config_report report;
   size_t size = 0;
   /* Whoever stands beside a file expects it to be read, but what is read must not depend on where one stands. */
   if (!path && errors && access("eddy.yaml", R_OK) == 0)
     fputs("eddy: this is the built-in configuration; the eddy.yaml here is read with -c eddy.yaml\n", errors);
-  if (!path) return load_defaults(config, errors);
-  char *text = read_file(path, &size);
-  if (!text) return cannot_read(config, path, errors);
-  int count = eddy_config_parse(config, path, text, size, errors);
+  if (!path) return eddy_config_parse(config, "(defaults)", "", 0, errors);
+  eddy_config_report_init(&report);
+  char *text = load(config, path, &size, &report);
+  int count = finish(&report, path, text ? text : "", size, errors);
   free(text);
-  config->path = strdup(path);
   return count;
 }
 

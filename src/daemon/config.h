@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "daemon/config_report.h"
 #include "eddy/spec.h"
 
 enum eddy_at_end { EDDY_AT_END_WALL, EDDY_AT_END_NEWEST, EDDY_AT_END_HOLD, EDDY_AT_END_SCALED };
@@ -97,6 +98,8 @@ struct eddy_config {
 int eddy_config_load(struct eddy_config *config, const char *path, FILE *errors);
 /* The same from memory; `name` stands in messages. */
 int eddy_config_parse(struct eddy_config *config, const char *name, const char *text, size_t size, FILE *errors);
+/* The same for a file, with the errors left in the report, which the caller initialises before and frees. */
+int eddy_config_read(struct eddy_config *config, const char *path, struct eddy_config_report *report);
 void eddy_config_free(struct eddy_config *config);
 
 /* `eddy config show`: every key of the table with its value, as a file that means the same; passwords and keys are replaced. */

@@ -47,13 +47,16 @@ static bool comes_after(const struct eddy_config_error *a, const struct eddy_con
 }
 
 /* Insertion sort: at most EDDY_CONFIG_ERRORS_MAX, and equal places keep their order. */
-static void sort_errors(struct eddy_config_error *errors, int count) {
+int eddy_config_report_sort(struct eddy_config_report *report) {
+  struct eddy_config_error *errors = report->errors;
+  int count = !errors ? 0 : report->count < EDDY_CONFIG_ERRORS_MAX ? report->count : EDDY_CONFIG_ERRORS_MAX;
   for (int i = 1; i < count; i++) {
     struct eddy_config_error moving = errors[i];
     int at = i;
     for (; at > 0 && comes_after(&errors[at - 1], &moving); at--) errors[at] = errors[at - 1];
     errors[at] = moving;
   }
+  return count;
 }
 
 /* Messages quote the file, and the file is anybody's: control characters never reach a terminal. */
@@ -128,8 +131,7 @@ static void print_error(const struct eddy_config_error *error, const char *name,
 }
 
 void eddy_config_report_print(struct eddy_config_report *report, const char *name, const char *text, size_t size, FILE *out) {
-  int kept = !report->errors ? 0 : report->count < EDDY_CONFIG_ERRORS_MAX ? report->count : EDDY_CONFIG_ERRORS_MAX;
-  sort_errors(report->errors, kept);
+  int kept = eddy_config_report_sort(report);
   for (int i = 0; i < kept; i++) {
     const struct eddy_config_error *error = &report->errors[i];
     struct line none = {NULL, 0};

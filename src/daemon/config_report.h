@@ -41,6 +41,8 @@ void eddy_config_report_add(struct eddy_config_report *report, struct eddy_place
 /* Sets the hint of the error added last. */
 void eddy_config_report_hint(struct eddy_config_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Puts the errors that were kept in the order of their places; returns how many these are. */
+int eddy_config_report_sort(struct eddy_config_report *report);
 /* Prints all errors, sorted by place; `name` stands in front, lines come from `text`. */
 void eddy_config_report_print(struct eddy_config_report *report, const char *name, const char *text, size_t size, FILE *out);
 

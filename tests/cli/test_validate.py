@@ -1,4 +1,5 @@
 """eddy validate on files: exit codes, where the words go, and that nothing happens besides."""
+import json
 import os
 import subprocess
 
@@ -108,6 +109,22 @@ def test_every_mistake_at_once_with_its_place_and_a_hint(folder):
         assert source == f"{line:5} | {MISTAKES.splitlines()[line - 1]}"
         assert caret.index("^") == 8 + column - 1
     assert result.stderr.endswith(f"\n{len(EXPECTED)} errors\n")
+
+
+def test_every_mistake_for_programs(folder):
+    """Line for line what people are told, as JSON on standard output."""
+    told, result = validate(folder, MISTAKES).stderr, validate(folder, MISTAKES, "--json")
+    assert result.returncode == 78 and result.stderr == ""
+    errors = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(error["line"], error["column"]) for error in errors] == [(line, column) for line, column, _ in EXPECTED]
+    for error in errors:
+        assert f"eddy.yaml:{error['line']}:{error['column']}: error: {error['message']}\n" in told and error["file"] == "eddy.yaml"
+        assert error["hint"] is None or f"^ {error['hint']}\n" in told
+    assert any(error["hint"] for error in errors)
+    fine = validate(folder, EXAMPLE, "-J")
+    assert (fine.returncode, fine.stdout, fine.stderr) == (0, "", "")
+    absent = subprocess.run([EDDY, "validate", "-J", "none.yaml"], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert absent.returncode == 78 and json.loads(absent.stdout)["line"] == 0
 
 
 def test_secrets_are_not_shown(folder):
