@@ -465,8 +465,7 @@ static bool takes_part(const struct eddy_worker *worker, int32_t id, int64_t mon
          (worker->full_lap && !eddy_changelog_saved(partition->changelog, partition->position));
 }
 
-/* State ---------------------------------------------------------------------------------------------------------------------
- */
+/* State -------------------------------------------------------------------------------------------------------------------- */
 
 struct state_put {
   struct eddy_worker *worker;

@@ -51,8 +51,7 @@ static int open_reader(struct eddy_worker *worker, struct eddy_kafka_reader **re
   return -1;
 }
 
-/* Live ----------------------------------------------------------------------------------------------------------------------
- */
+/* Live --------------------------------------------------------------------------------------------------------------------- */
 
 static void say_restored(struct eddy_worker *worker, const struct eddy_partition *partition) {
   const struct eddy_recovery *recovery = partition->recovery;
@@ -145,8 +144,7 @@ static void begin_replay(struct eddy_worker *worker, struct eddy_partition *part
   eddy_tenure_resume(worker, partition);
 }
 
-/* Redis ---------------------------------------------------------------------------------------------------------------------
- */
+/* Redis -------------------------------------------------------------------------------------------------------------------- */
 
 /* Stays where it is if that cannot be done now. */
 static void begin_resend(struct eddy_worker *worker, struct eddy_partition *partition) {
@@ -184,8 +182,7 @@ static void begin_view(struct eddy_worker *worker, struct eddy_partition *partit
   eddy_redis_sink_begin(worker->redis, (uint32_t)partition->id, partition->view_incarnation, partition->meta.sequence, &ack);
 }
 
-/* Changelog -----------------------------------------------------------------------------------------------------------------
- */
+/* Changelog ---------------------------------------------------------------------------------------------------------------- */
 
 static int64_t flush_events_of(const struct eddy_worker *worker) {
   uint32_t owned = 0;
@@ -424,8 +421,7 @@ static bool read_triggers(struct eddy_worker *worker) {
   return more && may_resend(worker);
 }
 
-/* Progress ------------------------------------------------------------------------------------------------------------------
- */
+/* Progress ----------------------------------------------------------------------------------------------------------------- */
 
 static void say_progress(struct eddy_worker *worker, struct eddy_partition *partition, int64_t mono) {
   struct eddy_restore_progress *progress = &partition->restore;

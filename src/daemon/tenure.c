@@ -17,8 +17,7 @@ void eddy_tenure_say(struct eddy_worker *worker, const struct eddy_partition *pa
            partition->meta.incarnation, profiles, eddy_engine_users(partition->engine));
 }
 
-/* Gaining -------------------------------------------------------------------------------------------------------------------
- */
+/* Gaining ------------------------------------------------------------------------------------------------------------------ */
 
 /* A topic that has grown since the start: the table of partitions and the output topics would have to grow with it. */
 static int check_range(struct eddy_worker *worker, const rd_kafka_topic_partition_list_t *partitions) {
@@ -131,8 +130,7 @@ void eddy_tenure_drop_all(struct eddy_worker *worker) {
   eddy_tenure_drop_standbys(worker);
 }
 
-/* Standbys ------------------------------------------------------------------------------------------------------------------
- */
+/* Standbys ----------------------------------------------------------------------------------------------------------------- */
 
 void eddy_tenure_drop_standbys(struct eddy_worker *worker) {
   for (int32_t i = 0; i < worker->partition_count; i++) {
@@ -178,8 +176,7 @@ static void forget_old_standbys(struct eddy_worker *worker, int64_t mono) {
   }
 }
 
-/* Pauses --------------------------------------------------------------------------------------------------------------------
- */
+/* Pauses ------------------------------------------------------------------------------------------------------------------- */
 
 void eddy_tenure_pause(struct eddy_worker *worker, struct eddy_partition *partition, enum eddy_pause reason, int64_t wait_ms) {
   if (!partition->pauses) eddy_kafka_source_pause(worker->source, partition->id);
