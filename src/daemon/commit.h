@@ -14,9 +14,6 @@
 
 enum { EDDY_COMMIT_RECORDS_MAX = 50000, EDDY_COMMIT_BYTES_MAX = 64 << 20 };
 
-/* Makes the producer and takes over the transactional.id: blocks until a broker answers. 0, or -1 (the worker ends). */
-int eddy_commit_open(struct eddy_worker *worker);
-
 /* Produces what the outbox holds, beginning a transaction if need be. */
 void eddy_commit_produce(struct eddy_worker *worker);
 /* True if the interval must end early: the outbox is full. */

@@ -13,6 +13,7 @@
 #include "daemon/config_diff.h"
 #include "daemon/ingest.h"
 #include "daemon/kafka_conf.h"
+#include "daemon/producer.h"
 #include "daemon/restore.h"
 #include "daemon/tenure.h"
 #include "daemon/view.h"
@@ -52,8 +53,9 @@ static void handler_unreachable(void *ctx, bool all) {
 static void handler_fatal(void *ctx, rd_kafka_resp_err_t error, const char *reason) {
   struct eddy_worker *worker = ctx;
   if (error == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
-    eddy_worker_fail(worker, 75, "fenced by another member", "worker=%u hint=\"another process runs under instance %s: give each its own `instance`\"",
-                     worker->index, worker->config->instance);
+    eddy_worker_fail(worker, 75, "fenced by another member",
+                     "worker=%u hint=\"another process runs under instance %s: give each its own `instance`\"", worker->index,
+                     worker->config->instance);
   } else {
     eddy_worker_fail(worker, 75, "consumer failed", "worker=%u error=%s reason=\"%s\"", worker->index, rd_kafka_err2name(error),
                      reason);
@@ -225,7 +227,7 @@ static void await_model(struct eddy_worker *worker) {
 static int open_all(struct eddy_worker *worker) {
   if (open_source(worker) != 0 || await_topics(worker) != 0) return -1;
   if (open_codecs(worker) != 0 || await_ids(worker) != 0 || open_redis(worker) != 0) return -1;
-  if (eddy_commit_open(worker) != 0 || open_watch(worker) != 0) return -1;
+  if (eddy_producer_open(worker) != 0 || open_watch(worker) != 0) return -1;
   await_model(worker);
   char why[256];
   if (eddy_worker_ending(worker)) return -1;

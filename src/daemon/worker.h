@@ -3,7 +3,7 @@
  * schema registry; their numbers are read through relaxed atomics, and others hand them questions and new settings.
  *
  * Reading order: worker.c (start, loop, stop), tenure.c (gaining and losing partitions), ingest.c (events to effects), commit.c
- * (effects to Kafka, then Redis); all work on worker_state.h.
+ * (effects to Kafka, then Redis), outcome.c (how that ended); all work on worker_state.h.
  */
 #ifndef EDDY_DAEMON_WORKER_H
 #define EDDY_DAEMON_WORKER_H

@@ -1,5 +1,5 @@
-/* The inside of a worker, shared by worker.c, tenure.c, restore.c, ingest.c, commit.c, emit.c, view.c and answer.c. Touched by the worker's
- * thread only, except `stop`, `retune`, `stats`, `recent` and `mailbox`.
+/* The inside of a worker, shared by worker.c, tenure.c, restore.c, ingest.c, producer.c, commit.c, outcome.c, emit.c, view.c and
+ * answer.c. Touched by the worker's thread only, except `stop`, `retune`, `stats`, `recent` and `mailbox`.
  */
 #ifndef EDDY_DAEMON_WORKER_STATE_H
 #define EDDY_DAEMON_WORKER_STATE_H
@@ -27,7 +27,7 @@
 
 enum { EDDY_BATCH_MAX = 512 };
 
-/* Where the worker's transaction stands. One setter, legal edges in a table (commit.c), every change logged at debug level. */
+/* Where the worker's transaction stands. One setter, legal edges in a table (outcome.c), every change logged at debug level. */
 enum eddy_commit_state {
   EDDY_COMMIT_IDLE,    /* no transaction */
   EDDY_COMMIT_OPEN,    /* records are produced as they arise */
