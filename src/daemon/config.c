@@ -93,25 +93,22 @@ static char *read_file(const char *path, size_t *size) {
   return NULL;
 }
 
-static void cannot_read(struct eddy_config *config, struct eddy_config_report *report) {
+static void report_unreadable(struct eddy_config_report *report) {
   const char *advice = errno == ENOENT   ? "; `eddy config init` writes one to begin with"
                        : errno == EACCES ? "; let the user that runs eddy read it"
                                          : "";
   eddy_config_report_add(report, (struct eddy_place){0, 0}, "the file cannot be read: %s%s", strerror(errno), advice);
-  if (eddy_config_defaults(config) != 0 || derive(config) != 0)
-    eddy_config_report_add(report, (struct eddy_place){0, 0}, "out of memory");
 }
 
-/* Returns the file's text, which the caller frees; NULL with size 0 if it cannot be read. */
+/* Returns the file's text, which the caller frees; NULL with size 0 and the defaults if it cannot be read. */
 static char *load(struct eddy_config *config, const char *path, size_t *size, struct eddy_config_report *report) {
   char *text = read_file(path, size);
   if (!text) {
     *size = 0;
-    cannot_read(config, report);
-    return NULL;
+    report_unreadable(report);
   }
-  parse(config, path, text, *size, report);
-  config->path = strdup(path);
+  parse(config, path, text ? text : "", *size, report);
+  if (text) config->path = strdup(path);
   return text;
 }
 
