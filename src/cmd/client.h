@@ -13,7 +13,7 @@ struct eddy_cmd_client {
   uint64_t delivered; /* records that a writer has seen acknowledged */
 };
 
-/* Where a record arrived, for whoever gives one as the opaque of rd_kafka_producev(). */
+/* Where a record arrived, for whoever gives one as the opaque of a record. */
 struct eddy_cmd_delivery {
   bool arrived;
   int32_t partition;

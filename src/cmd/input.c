@@ -48,21 +48,30 @@ static int encode(struct eddy_cmd_input *input, const struct eddy_event *event) 
   return error ? error : eddy_event_encode(event, &input->value);
 }
 
-/* Room in the queue comes when acknowledgements do. Headers belong to the client once it has taken the record. */
+/* Headers belong to the client once it has taken the record. */
+static rd_kafka_resp_err_t offer(struct eddy_cmd_input *input, const struct eddy_cmd_record *record,
+                                 struct eddy_cmd_delivery *delivery) {
+  const rd_kafka_vu_t fields[] = {
+      {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = input->topic},
+      {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
+      {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+      {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {.ptr = (void *)(uintptr_t)record->key, .size = record->key_size}},
+      {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {.ptr = (void *)(uintptr_t)record->value, .size = record->value_size}},
+      {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = delivery},
+      {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = record->headers},
+  };
+  rd_kafka_error_t *refusal = rd_kafka_produceva(input->client.kafka, fields, record->headers ? 7 : 6);
+  rd_kafka_resp_err_t error = rd_kafka_error_code(refusal);
+  if (refusal) rd_kafka_error_destroy(refusal);
+  return error;
+}
+
+/* Room in the queue comes when acknowledgements do. */
 static rd_kafka_resp_err_t produce(struct eddy_cmd_input *input, const struct eddy_cmd_record *record,
                                    struct eddy_cmd_delivery *delivery) {
   rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__QUEUE_FULL;
   while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-    error =
-        record->headers
-            ? rd_kafka_producev(input->client.kafka, RD_KAFKA_V_TOPIC(input->topic), RD_KAFKA_V_PARTITION(record->partition),
-                                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key, record->key_size),
-                                RD_KAFKA_V_VALUE((void *)record->value, record->value_size),
-                                RD_KAFKA_V_HEADERS(record->headers), RD_KAFKA_V_OPAQUE(delivery), RD_KAFKA_V_END)
-            : rd_kafka_producev(input->client.kafka, RD_KAFKA_V_TOPIC(input->topic), RD_KAFKA_V_PARTITION(record->partition),
-                                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(record->key, record->key_size),
-                                RD_KAFKA_V_VALUE((void *)record->value, record->value_size), RD_KAFKA_V_OPAQUE(delivery),
-                                RD_KAFKA_V_END);
+    error = offer(input, record, delivery);
     rd_kafka_poll(input->client.kafka, error ? FULL_WAIT_MS : 0);
   }
   return error;
