@@ -46,12 +46,13 @@ class Instance:
     """Serves what `answer(number)` returns: bytes as they are, text as a page."""
 
     def __init__(self, answer):
-        self.count = 0
+        self.count, self.asked_at = 0, []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.count += 1
+                outer.asked_at.append(time.monotonic())
                 outer.path, outer.line = self.path, self.requestline
                 reply = answer(outer.count)
                 if isinstance(reply, bytes):
@@ -93,11 +94,13 @@ def test_elsewhere_it_is_a_line_per_interval(tmp_path):
         (tmp_path / "eddy.yaml").write_text(f"http: {{listen: '{instance.address}'}}\n")
         started = time.monotonic()
         result = top("-c", str(tmp_path / "eddy.yaml"), "--interval", "100ms", "--count", "2")
+        ended = time.monotonic()
         assert instance.count == 3 and instance.path == "/metrics"
     assert result.returncode == 0 and result.stderr == "" and "\x1b" not in result.stdout
     lines = [fields(line) for line in result.stdout.splitlines()]
     assert len(lines) == 2
-    assert sum(1000 / float(line["events_per_s"]) for line in lines) <= time.monotonic() - started
+    seconds = sum(1000 / float(line["events_per_s"]) for line in lines)
+    assert instance.asked_at[2] - instance.asked_at[1] - 0.01 <= seconds <= ended - started + 0.01
     for line in lines:
         assert re.fullmatch(r"20\d\d-\d\d-\d\dT[\d:.]+Z", line["time"])
         assert abs(float(line["events_per_s"]) - 2 * float(line["changes_per_s"])) < 1 and line["invalid_per_s"] == "0.0"

@@ -243,6 +243,9 @@ class World:
     def committed(self):
         return sum(self.kafka.committed(self.app, self.input).values())
 
+    def await_commit(self):
+        self.kafka.await_commit(self.app, self.input, self.tails)
+
     def outputs(self):
         return Outputs(self.kafka, self.app)
 
@@ -302,11 +305,8 @@ def kill_at_random(process, times, seed, pause=(1.0, 2.0)):
 
 
 def kill_between_commits(world, *processes):
-    """kill -9 and restart of the broker (and of processes), right after a transaction has ended: a single broker of Kafka 4.3 that
-    starts again with a half-ended transaction forgets to write its markers, and the transaction hangs for ever. Needs a long interval."""
-    before = world.committed()
-    await_true(lambda: world.committed() != before, 30, world.tails)
-    time.sleep(0.3)  # offsets show it first, the markers in other partitions may still be on their way
+    """kill -9 and restart of the broker (and of processes), right after a transaction has ended."""
+    world.await_commit()
     for process in processes:
         process.kill()
     world.kafka.restart()

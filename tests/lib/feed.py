@@ -1,6 +1,5 @@
 """Input that keeps coming while a test does something else."""
 import threading
-import time
 
 
 class Feed(threading.Thread):
