@@ -17,7 +17,8 @@
   X(KEY, -110, "key_mismatch", "the record's key is not its user_id")                                            \
   X(USER_ID, -111, "bad_user_id", "user_id must be 1-255 bytes of UTF-8 without control characters")             \
   X(TYPE, -112, "unknown_type", "there is no event type of this name")                                           \
-  X(TIME, -113, "bad_time", "event_time is missing, or no time in ms since 1970 between 2000 and 4199 (are these seconds?)")                             \
+  X(TIME, -113, "bad_time",                                                                                      \
+    "event_time is missing, or no time in ms since 1970 between 2000 and 4199 (are these seconds?)")             \
   X(NUMBER, -114, "bad_number", "a number is not finite or out of its range")                                    \
   X(TEXT, -115, "bad_text", "a string is not valid UTF-8 or longer than its limit")                              \
   X(LIMIT, -116, "too_many", "more items or properties than an event may have")                                  \

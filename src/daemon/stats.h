@@ -20,7 +20,7 @@
   X(clamped, "eddy_clamped_total", "future stamps clamped")                                           \
   X(late, "eddy_late_events_total", "events older than partition time when they arrived")             \
   X(duplicates, "eddy_duplicates_total", "events ignored because their id was seen")                  \
-  X(other_currency, "eddy_other_currency_total", "values skipped because of their currency")         \
+  X(other_currency, "eddy_other_currency_total", "values skipped because of their currency")          \
   X(segment_changes, "eddy_segment_changes_total", "segment changes")                                 \
   X(triggers_fired, NULL, "triggers fired")                                                           \
   X(triggers_suppressed, NULL, "triggers suppressed")                                                 \
